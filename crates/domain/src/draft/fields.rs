@@ -1,0 +1,93 @@
+//! The fields of a JSON object, each as raw JSON: one pass, nothing copied but escaped names.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The members of a JSON object in their order, or the fact that the value is no object.
+#[derive(Debug, Default)]
+pub struct RawFields<'a> {
+    /// Name and raw value of each member; `null` members are left out, for they say nothing.
+    pub members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    /// False if the value was something else than an object.
+    pub is_object: bool,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawFields<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+/// A member's name; borrowed where it holds no escape.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = Name<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a member name")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Cow::Owned(text.to_owned())))
+            }
+        }
+        from.deserialize_str(NameVisitor)
+    }
+}
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = RawFields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawFields<'de>, A::Error> {
+        let mut members = Vec::with_capacity(12);
+        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            if value.get() != "null" {
+                members.push((name, value));
+            }
+        }
+        Ok(RawFields { members, is_object: true })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawFields<'de>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(RawFields::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<RawFields<'de>, E> {
+        Ok(RawFields::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<RawFields<'de>, E> {
+        Ok(RawFields::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<RawFields<'de>, E> {
+        Ok(RawFields::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<RawFields<'de>, E> {
+        Ok(RawFields::default())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<RawFields<'de>, E> {
+        Ok(RawFields::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<RawFields<'de>, E> {
+        Ok(RawFields::default())
+    }
+}

@@ -1,0 +1,223 @@
+//! What a reader may ask for, and the cursors of pages.
+
+use data_encoding::BASE64URL_NOPAD;
+
+use crate::assessment::{Category, RiskScore};
+use crate::event::Event;
+use crate::id::Position;
+use crate::time::UnixMs;
+
+/// Direction of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest or smallest first.
+    #[default]
+    Asc,
+    /// Newest or largest first.
+    Desc,
+}
+
+/// Which events of a project a reader wants. `None` means any.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventFilter {
+    /// Only this session's.
+    pub session: Option<String>,
+    /// Only this type.
+    pub event_type: Option<String>,
+    /// Only by this actor id.
+    pub actor: Option<String>,
+    /// Only from this source.
+    pub source: Option<String>,
+    /// Only with this category.
+    pub category: Option<Category>,
+    /// Only with at least this risk score.
+    pub min_risk: Option<RiskScore>,
+    /// Only that occurred after this moment.
+    pub after: Option<UnixMs>,
+    /// Only that occurred before this moment.
+    pub before: Option<UnixMs>,
+}
+
+impl EventFilter {
+    /// True if the envelope meets every condition that needs no assessment.
+    pub fn admits_event(&self, event: &Event<'_>, recorded_at: UnixMs) -> bool {
+        let occurred_at = event.occurred_at_ms.map_or(recorded_at, UnixMs);
+        let is = |wanted: &Option<String>, value: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| value == Some(wanted))
+        };
+        is(&self.session, event.session_id.as_deref())
+            && is(&self.event_type, Some(&event.event_type))
+            && is(&self.actor, event.actor.as_ref().map(|a| a.id.as_ref()))
+            && is(&self.source, Some(&event.source))
+            && self.after.is_none_or(|after| occurred_at > after)
+            && self.before.is_none_or(|before| occurred_at < before)
+    }
+
+    /// True if an assessment of this category and risk meets the conditions on it.
+    pub fn admits_assessment(&self, category: Category, risk: RiskScore) -> bool {
+        self.category.is_none_or(|wanted| wanted == category) && self.min_risk.is_none_or(|min| risk >= min)
+    }
+
+    /// True if only events with a stored assessment can match, so that the list may start from those.
+    pub fn wants_risk(&self) -> bool {
+        self.min_risk.is_some_and(|min| min > RiskScore::ZERO)
+            || self.category.is_some_and(|category| category != Category::LowRisk)
+    }
+}
+
+/// Which sessions of a project a reader wants, and in which order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionQuery {
+    /// Only with at least this risk now.
+    pub min_risk: Option<RiskScore>,
+    /// Only with at most this risk now.
+    pub max_risk: Option<RiskScore>,
+    /// Only with any of these patterns; empty means any session.
+    pub patterns: Vec<String>,
+    /// What to sort by.
+    pub sort: SessionSort,
+    /// Direction of the sort.
+    pub order: Order,
+    /// Where the page starts; `None` for the first.
+    pub after: Option<SessionCursor>,
+    /// Most sessions on the page, 1..=1000.
+    pub limit: usize,
+    /// The moment of asking: risk has decayed up to it.
+    pub now: UnixMs,
+}
+
+/// What sessions can be sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionSort {
+    /// Current risk.
+    RiskScore,
+    /// Latest activity.
+    #[default]
+    LastActivityAt,
+    /// First event's recording.
+    CreatedAt,
+}
+
+impl SessionSort {
+    /// The name in queries and cursors.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RiskScore => "riskScore",
+            Self::LastActivityAt => "lastActivityAt",
+            Self::CreatedAt => "createdAt",
+        }
+    }
+
+    /// The sort of this `name`, if there is one.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::RiskScore, Self::LastActivityAt, Self::CreatedAt].into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// The last session of a page: its sort value and the store's number for it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SessionCursor {
+    /// The sort the page was made with; a cursor is no good for another.
+    pub sort: SessionSort,
+    /// Value of the sort column.
+    pub value: f64,
+    /// Tie-breaker.
+    pub row: i64,
+}
+
+impl SessionCursor {
+    /// The opaque text of this cursor.
+    pub fn encode(&self) -> String {
+        let text = format!("s1.{}.{:x}.{}", self.sort.name(), self.value.to_bits(), self.row);
+        BASE64URL_NOPAD.encode(text.as_bytes())
+    }
+
+    /// Reads a cursor that [`SessionCursor::encode`] wrote; `None` for anything else.
+    pub fn decode(text: &str) -> Option<Self> {
+        let text = decoded(text)?;
+        let mut parts = text.split('.');
+        (parts.next()? == "s1").then_some(())?;
+        let sort = SessionSort::parse(parts.next()?)?;
+        let value = f64::from_bits(u64::from_str_radix(parts.next()?, 16).ok()?);
+        let row = parts.next()?.parse().ok()?;
+        (parts.next().is_none() && !value.is_nan()).then_some(Self { sort, value, row })
+    }
+}
+
+/// Where the next page of events starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventCursor {
+    /// Direction of the list.
+    pub order: Order,
+    /// First position that the page may hold.
+    pub position: Position,
+}
+
+impl EventCursor {
+    /// The opaque text of this cursor.
+    pub fn encode(&self) -> String {
+        let order = if self.order == Order::Asc { 'a' } else { 'd' };
+        BASE64URL_NOPAD.encode(format!("e1.{order}.{}", self.position).as_bytes())
+    }
+
+    /// Reads a cursor that [`EventCursor::encode`] wrote; `None` for anything else.
+    pub fn decode(text: &str) -> Option<Self> {
+        let text = decoded(text)?;
+        let mut parts = text.split('.');
+        (parts.next()? == "e1").then_some(())?;
+        let order = match parts.next()? {
+            "a" => Order::Asc,
+            "d" => Order::Desc,
+            _ => return None,
+        };
+        let position = Position(parts.next()?.parse().ok()?);
+        (parts.next().is_none() && position <= Position::MAX).then_some(Self { order, position })
+    }
+}
+
+/// A cursor is short; longer text is not decoded at all.
+const CURSOR_MAX_BYTES: usize = 128;
+
+fn decoded(text: &str) -> Option<String> {
+    let bytes = (text.len() <= CURSOR_MAX_BYTES).then(|| BASE64URL_NOPAD.decode(text.as_bytes()).ok())??;
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn cursors_come_back_as_they_went(position in 0u64..1 << 48, desc: bool, value in -1e300f64..1e300, row: i64) {
+            let order = if desc { Order::Desc } else { Order::Asc };
+            let event = EventCursor { order, position: Position(position) };
+            prop_assert_eq!(EventCursor::decode(&event.encode()), Some(event));
+            let session = SessionCursor { sort: SessionSort::RiskScore, value, row };
+            prop_assert_eq!(SessionCursor::decode(&session.encode()), Some(session));
+        }
+
+        #[test]
+        fn any_text_is_a_cursor_or_none(text in "\\PC{0,200}") {
+            let _ = EventCursor::decode(&text);
+            let _ = SessionCursor::decode(&BASE64URL_NOPAD.encode(text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_filter_without_conditions_admits_everything() {
+        let filter = EventFilter::default();
+        assert!(filter.admits_event(&Event::default(), UnixMs(0)));
+        assert!(filter.admits_assessment(Category::LowRisk, RiskScore::ZERO));
+        assert!(!filter.wants_risk());
+    }
+
+    #[test]
+    fn an_event_without_the_wanted_field_is_not_admitted() {
+        let filter = EventFilter { session: Some("s".into()), ..EventFilter::default() };
+        assert!(!filter.admits_event(&Event::default(), UnixMs(0)));
+        assert!(filter.admits_event(&Event { session_id: Some("s".into()), ..Event::default() }, UnixMs(0)));
+    }
+}

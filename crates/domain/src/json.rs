@@ -1,0 +1,230 @@
+//! Checks on raw JSON that we keep as sent.
+//!
+//! `data` is stored byte for byte, so numbers and strings round-trip exactly. It must still be safe for every
+//! later reader, so one linear pass refuses what many parsers cannot hold: nesting that is too deep, numbers
+//! beyond a 64-bit float, and escapes that are not Unicode (lone surrogates). The input must already be
+//! syntactically valid JSON (a `RawValue`); this pass does not parse it again.
+
+use std::borrow::Cow;
+
+use crate::fault::{FieldError, push_token};
+
+/// What is wrong at one byte of a raw JSON text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Fault {
+    at: usize,
+    code: &'static str,
+}
+
+/// Checks a valid raw JSON text.
+///
+/// - `raw`: syntactically valid JSON of any kind.
+/// - `depth_max`: deepest allowed nesting of arrays and objects.
+/// - Errors name the innermost field, as a pointer under `pointer`. Cost O(n), no allocation when all is well.
+pub fn check(raw: &str, depth_max: usize, pointer: &str) -> Result<(), FieldError> {
+    scan(raw.as_bytes(), depth_max).map_err(|fault| {
+        let detail: Cow<'static, str> = match fault.code {
+            "too_deep" => format!("nested deeper than {depth_max} levels").into(),
+            "number_out_of_range" => "the number does not fit a 64-bit float".into(),
+            _ => "the string holds half of a UTF-16 surrogate pair".into(),
+        };
+        FieldError::new(pointer_at(raw, fault.at, pointer), fault.code, detail)
+    })
+}
+
+fn scan(raw: &[u8], depth_max: usize) -> Result<(), Fault> {
+    let mut depth = 0usize;
+    let mut at = 0;
+    while let Some(&byte) = raw.get(at) {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > depth_max {
+                    return Err(Fault { at, code: "too_deep" });
+                }
+                at += 1;
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                at += 1;
+            }
+            b'"' => at = string_end(raw, at)?,
+            b'-' | b'0'..=b'9' => at = number_end(raw, at)?,
+            _ => at += 1,
+        }
+    }
+    Ok(())
+}
+
+/// One past the closing quote of the string that opens at `open`.
+fn string_end(raw: &[u8], open: usize) -> Result<usize, Fault> {
+    let mut at = open + 1;
+    while let Some(&byte) = raw.get(at) {
+        match byte {
+            b'"' => return Ok(at + 1),
+            b'\\' if raw.get(at + 1) == Some(&b'u') => at = unicode_escape_end(raw, at, open)?,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    Ok(at)
+}
+
+/// One past the `\uXXXX` escape (or pair of them) at `at`.
+fn unicode_escape_end(raw: &[u8], at: usize, open: usize) -> Result<usize, Fault> {
+    match code_unit(raw, at) {
+        Some(0xd800..=0xdbff) if matches!(code_unit(raw, at + 6), Some(0xdc00..=0xdfff)) => Ok(at + 12),
+        Some(0xd800..=0xdfff) => Err(Fault { at: open, code: "lone_surrogate" }),
+        _ => Ok(at + 6),
+    }
+}
+
+fn code_unit(raw: &[u8], at: usize) -> Option<u16> {
+    let digits = raw.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+fn number_end(raw: &[u8], start: usize) -> Result<usize, Fault> {
+    let len = raw[start..]
+        .iter()
+        .position(|b| !matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
+        .unwrap_or(raw.len() - start);
+    let digits = &raw[start..start + len];
+    let may_overflow = len > 300 || digits.iter().any(|b| matches!(b, b'e' | b'E'));
+    let finite = |d| std::str::from_utf8(d).ok().and_then(|d| d.parse::<f64>().ok()).is_some_and(f64::is_finite);
+    if may_overflow && !finite(digits) {
+        return Err(Fault { at: start, code: "number_out_of_range" });
+    }
+    Ok(start + len)
+}
+
+/// The JSON pointer, under `prefix`, of the innermost value or member that holds byte `target` of valid JSON.
+fn pointer_at(raw: &str, target: usize, prefix: &str) -> String {
+    enum Level {
+        Array(usize),
+        Object(String),
+    }
+    // Deep input is the very thing refused here: show the outermost levels only.
+    const LEVELS_SHOWN: usize = 32;
+    let bytes = raw.as_bytes();
+    let mut levels: Vec<Level> = Vec::new();
+    let mut at = 0;
+    while at < target {
+        match bytes[at] {
+            b'[' => levels.push(Level::Array(0)),
+            b'{' => levels.push(Level::Object(String::new())),
+            b']' | b'}' => {
+                levels.pop();
+            }
+            b',' => {
+                if let Some(Level::Array(index)) = levels.last_mut() {
+                    *index += 1;
+                }
+            }
+            b'"' => {
+                let end = string_end(bytes, at).unwrap_or(bytes.len());
+                let is_key = bytes[end..].iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':');
+                if let (true, Some(Level::Object(key))) = (is_key, levels.last_mut()) {
+                    *key = serde_json::from_str(&raw[at..end]).unwrap_or_default();
+                }
+                at = end;
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    let mut pointer = prefix.to_owned();
+    for level in levels.iter().take(LEVELS_SHOWN) {
+        match level {
+            Level::Array(index) => push_token(&mut pointer, &index.to_string()),
+            Level::Object(key) => push_token(&mut pointer, key),
+        }
+    }
+    pointer
+}
+
+/// The same JSON without line breaks or other white space between its tokens.
+///
+/// `raw` must be valid JSON. Borrowed when there is nothing to remove. Keeps a stored value on one line, which
+/// NDJSON and server-sent events need. Cost O(n).
+pub fn compact(raw: &str) -> Cow<'_, str> {
+    let bytes = raw.as_bytes();
+    if !bytes.iter().any(|b| matches!(b, b'\n' | b'\r' | b'\t' | b' ')) {
+        return raw.into();
+    }
+    let mut out = String::with_capacity(raw.len());
+    let (mut at, mut copied) = (0, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => at = skip_string(bytes, at),
+            b'\n' | b'\r' | b'\t' | b' ' => {
+                out.push_str(&raw[copied..at]);
+                at += 1;
+                copied = at;
+            }
+            _ => at += 1,
+        }
+    }
+    out.push_str(&raw[copied..]);
+    out.into()
+}
+
+fn skip_string(bytes: &[u8], open: usize) -> usize {
+    let mut at = open + 1;
+    while at < bytes.len() && bytes[at] != b'"' {
+        at += if bytes[at] == b'\\' { 2 } else { 1 };
+    }
+    (at + 1).min(bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refused(raw: &str) -> (String, &'static str) {
+        let error = check(raw, 4, "/data").unwrap_err();
+        (error.pointer, error.code)
+    }
+
+    #[test]
+    fn the_pointer_names_the_innermost_field() {
+        assert_eq!(refused(r#"{"a":{"b/c":[1,2,{"d":"\ud800"}]}}"#), ("/data/a/b~1c/2/d".into(), "lone_surrogate"));
+        assert_eq!(refused(r#"{"ok":"x","n":[0, -1e400]}"#), ("/data/n/1".into(), "number_out_of_range"));
+        assert_eq!(refused(r#"{"a":[[[[1]]]]}"#).1, "too_deep");
+        assert_eq!(refused(r#"{"\udc00":1}"#).1, "lone_surrogate");
+    }
+
+    #[test]
+    fn ten_thousand_levels_are_refused_without_recursion() {
+        let raw = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
+        assert_eq!(check(&raw, 32, "").unwrap_err().code, "too_deep");
+    }
+
+    #[test]
+    fn a_long_integer_and_a_pair_of_surrogates_are_kept() {
+        let raw = r#"{"big":123456789012345678901234567890,"smile":"\ud83d\ude00","quote":"\"{[","tiny":1e-400}"#;
+        assert_eq!(check(raw, 4, ""), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn compact_json_means_the_same(value in "[ -~]{0,40}", n: i64) {
+            let pretty = serde_json::to_string_pretty(&serde_json::json!({"k": [value, n, {"x": value}]})).unwrap();
+            let compacted = compact(&pretty);
+            prop_assert!(!compacted.contains('\n'));
+            let (a, b): (serde_json::Value, serde_json::Value) =
+                (serde_json::from_str(&pretty).unwrap(), serde_json::from_str(&compacted).unwrap());
+            prop_assert_eq!(a, b);
+        }
+
+        #[test]
+        fn any_valid_json_is_scanned_without_panic(text in "\\PC*", depth in 0usize..6) {
+            let mut value = serde_json::json!(text);
+            for _ in 0..depth { value = serde_json::json!([value]); }
+            prop_assert_eq!(check(&value.to_string(), 4, "").is_ok(), depth <= 4);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What is true in Tidegate: the envelope, ids, units, rules, folds and ports.
+//!
+//! No I/O, no clock, no randomness and no async runtime: time, ids and entropy come in as values (law 9).
+//!
+//! - [`event`], [`record`]: the envelope and the bytes the log keeps of it.
+//! - [`draft`]: the rules an event must meet before it is one; every refusal names its field.
+//! - [`dedup`]: idempotency keys and fingerprints.
+//! - [`assessment`], [`risk`], [`session`]: what screening says and what a session remembers of it.
+//! - [`filter`]: what a reader may ask for, and the cursors of pages.
+//! - [`ports`]: the traits that stores and screeners implement, each with numbered laws.
+
+pub mod assessment;
+pub mod dedup;
+pub mod draft;
+pub mod event;
+pub mod fault;
+pub mod filter;
+pub mod id;
+pub mod json;
+pub mod limits;
+pub mod ports;
+pub mod record;
+pub mod risk;
+pub mod session;
+pub mod time;

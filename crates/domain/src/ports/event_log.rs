@@ -1,0 +1,191 @@
+//! The log every later stage reads from: the source of truth.
+
+use std::error::Error;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::dedup::{Fingerprint, Key};
+use crate::filter::Order;
+use crate::id::{EventId, Position, Shard};
+use crate::time::UnixMs;
+
+/// One record to append: where its bytes lie in [`AppendBatch::bytes`], and what the log must know of it.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRecord {
+    /// First byte of the record.
+    pub start: usize,
+    /// One past its last byte.
+    pub end: usize,
+    /// [`crate::dedup::stream_hash`] of its project.
+    pub project: u64,
+    /// [`crate::dedup::stream_hash`] of its session, if it has one.
+    pub session: Option<u64>,
+    /// Its idempotency key, if it has one.
+    pub key: Option<Key>,
+    /// Its fingerprint, if its door has a rule.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// What is appended at once: all of it or nothing.
+#[derive(Clone, Debug, Default)]
+pub struct AppendBatch {
+    /// The records' bytes, one after the other.
+    pub bytes: Vec<u8>,
+    /// The records, in order; at least one.
+    pub records: Vec<NewRecord>,
+}
+
+/// Proof that an event is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The event's id.
+    pub id: EventId,
+    /// The shard it lies in.
+    pub shard: Shard,
+    /// Its position there.
+    pub position: Position,
+    /// When the log took it in. Never decreases with position.
+    pub recorded_at: UnixMs,
+}
+
+/// What became of one record of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// It is in the log now.
+    Stored(Receipt),
+    /// It was there before; this is the first one's receipt (D1, D4).
+    Duplicate(Receipt),
+    /// Its key belongs to another event; nothing was stored (D2).
+    KeyReused(Receipt),
+}
+
+/// Why nothing of a batch was appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The queue is above its threshold. Retry after the time given; nothing was remembered of the batch.
+    #[error("the intake queue is above its threshold ({depth} events, {bytes} bytes waiting)")]
+    Overloaded {
+        /// Events waiting.
+        depth: usize,
+        /// Bytes waiting.
+        bytes: usize,
+        /// When to try again, in seconds.
+        retry_after_s: u32,
+    },
+    /// The batch is larger than the log takes at once. Never retried.
+    #[error("the batch has {bytes} bytes, the log takes at most {max} at once")]
+    TooLarge {
+        /// Size of the batch.
+        bytes: usize,
+        /// Largest batch.
+        max: usize,
+    },
+    /// The disk is full; reading goes on. Retry later.
+    #[error("no space left for the log")]
+    NoSpace(#[source] Box<dyn Error + Send + Sync>),
+    /// A write failed in a way that leaves the disk's state unknown. The log takes no more until a restart.
+    #[error("the log is closed to writes after a failed sync")]
+    Poisoned,
+    /// The log is shutting down.
+    #[error("the log is shutting down")]
+    Closed,
+}
+
+/// Why a read failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The disk could not be read. May be retried.
+    #[error("the log could not be read")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// One record of the log.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Its id, position and time.
+    pub receipt: Receipt,
+    /// Its bytes, as [`crate::record`] wrote them.
+    pub bytes: Bytes,
+}
+
+/// Some records of the log, in the order asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The records.
+    pub records: Vec<Stored>,
+    /// Where to go on; `None` when the list has ended. In a read from a position it is always set.
+    pub next: Option<Position>,
+}
+
+/// Positions whose bytes are damaged: kept, reported, and skipped by readers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantinedRange {
+    /// First damaged position.
+    pub from: Position,
+    /// First good position after it.
+    pub to: Position,
+    /// Where the bytes are kept, and why.
+    pub reason: String,
+}
+
+/// How the log is doing.
+#[derive(Clone, Debug, Default)]
+pub struct LogStatus {
+    /// Events waiting to be appended.
+    pub queue_depth: usize,
+    /// Bytes waiting to be appended.
+    pub queue_bytes: usize,
+    /// Most events that may wait.
+    pub queue_depth_max: usize,
+    /// Most bytes that may wait.
+    pub queue_bytes_max: usize,
+    /// Why writes are refused, if they are: `poisoned` or `no_space`.
+    pub refusing: Option<&'static str>,
+    /// Bytes of the log's files.
+    pub disk_bytes: u64,
+    /// Number of segments.
+    pub segments: usize,
+    /// Damaged ranges.
+    pub quarantined: Vec<QuarantinedRange>,
+}
+
+/// The log of one shard.
+///
+/// Laws, run against every adapter by `testkit::event_log`:
+/// - **L1 durable**: after `append` answered `Stored` or `Duplicate`, a reopened log still holds the record.
+/// - **L2 atomic**: a batch that failed leaves all of itself readable or none of it.
+/// - **L3 dense**: positions start at 0 and grow by one, in append order; readers see no position before all
+///   smaller ones.
+/// - **L4 once**: of records with one key, or one fingerprint within its window, exactly one is stored, however
+///   many batches, tasks or restarts bring them; the others get its receipt (D1, D4) or `KeyReused` (D2).
+/// - **L5 nothing remembered of a refusal**: after an error, the same batch may be appended as if new.
+/// - **L6 monotone time**: `recorded_at` never decreases with position, whatever the clock does.
+/// - **L7 found**: `find` by project or session hash yields every such record, in order, in either direction.
+#[async_trait]
+pub trait EventLog: Send + Sync {
+    /// Appends `batch` and answers once it is durable, one answer per record, in order.
+    ///
+    /// Errors: see [`AppendError`]; after an error the caller may retry when the variant says so.
+    async fn append(&self, batch: AppendBatch) -> Result<Vec<Appended>, AppendError>;
+
+    /// The position after the last readable record.
+    fn tail(&self) -> Position;
+
+    /// Waits until [`EventLog::tail`] is above `position`, or for ever.
+    async fn wait_past(&self, position: Position);
+
+    /// Reads records from `from` on, about `max_bytes` of them; empty at the tail. `next` is where to go on, past
+    /// damaged ranges too.
+    async fn read(&self, from: Position, max_bytes: usize) -> Result<Page, LogError>;
+
+    /// The records at `positions` (any order, at most 1000); damaged or absent ones are left out.
+    async fn get(&self, positions: &[Position]) -> Result<Vec<Stored>, LogError>;
+
+    /// At most `max` records of a stream, from position `from` on in direction `order`. May hold records of
+    /// another stream with the same hash: the caller compares names.
+    async fn find(&self, stream: u64, from: Position, order: Order, max: usize) -> Result<Page, LogError>;
+
+    /// How the log is doing. Cheap.
+    fn status(&self) -> LogStatus;
+}

@@ -1,0 +1,14 @@
+//! The ports: what the engine needs of the outside, each with numbered laws that `testkit` runs against every
+//! adapter. Driver errors are mapped inside an adapter and never shown here.
+
+mod control;
+mod event_log;
+mod views;
+mod world;
+
+pub use control::{Control, ControlError, KeyRecord, Scope, Scopes};
+pub use event_log::{
+    AppendBatch, AppendError, Appended, EventLog, LogError, LogStatus, NewRecord, Page, QuarantinedRange, Receipt, Stored,
+};
+pub use views::{Assessed, Parked, RiskyPage, SessionPage, SessionRow, Views, ViewsBatch, ViewsError};
+pub use world::{Clock, Entropy};

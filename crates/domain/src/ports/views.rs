@@ -1,0 +1,137 @@
+//! Views: what the pipeline derives from the log. May be deleted and rebuilt.
+
+use std::collections::HashMap;
+use std::error::Error;
+
+use async_trait::async_trait;
+
+use crate::assessment::{Assessment, Category, RiskScore};
+use crate::filter::{Order, SessionCursor, SessionQuery};
+use crate::id::Position;
+use crate::session::{Contribution, Session, SessionKey};
+use crate::time::UnixMs;
+
+/// The assessment of one event. Clear ones are not stored: no row below the checkpoint means a clear text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assessed {
+    /// The tenant.
+    pub project: String,
+    /// The event's place in the log.
+    pub position: Position,
+    /// What screening said.
+    pub assessment: Assessment,
+    /// What it did to the session's risk, if it has a session and a risk.
+    pub contribution: Option<Contribution>,
+}
+
+/// An event that a step could not handle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// The tenant, if the record could be read that far.
+    pub project: String,
+    /// The event's place in the log.
+    pub position: Position,
+    /// The step that gave up: `decode`, `screen`, `project`.
+    pub step: String,
+    /// Why, without content.
+    pub reason: String,
+    /// When it was recorded.
+    pub recorded_at: UnixMs,
+}
+
+/// Everything one batch of the log changes, committed at once.
+#[derive(Clone, Debug, Default)]
+pub struct ViewsBatch {
+    /// Sessions that changed, in the order in which they first appear in the log.
+    pub sessions: Vec<(SessionKey, Session)>,
+    /// Assessments that are not clear, by position.
+    pub assessed: Vec<Assessed>,
+    /// Events that were parked.
+    pub parked: Vec<Parked>,
+    /// First position not yet folded.
+    pub checkpoint: Position,
+}
+
+/// A session as listed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionRow {
+    /// Its id.
+    pub id: String,
+    /// Its state.
+    pub session: Session,
+}
+
+/// A page of sessions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SessionPage {
+    /// The sessions.
+    pub sessions: Vec<SessionRow>,
+    /// How many match in all, counted up to [`SessionPage::TOTAL_MAX`].
+    pub total: u64,
+    /// Where the next page starts.
+    pub next: Option<SessionCursor>,
+}
+
+impl SessionPage {
+    /// Counting stops here, so that a list costs the same in a large project.
+    pub const TOTAL_MAX: u64 = 100_000;
+}
+
+/// A page of positions whose events carry risk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RiskyPage {
+    /// Positions, in the order asked for.
+    pub positions: Vec<Position>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Position>,
+}
+
+/// Why Views did not answer. May be retried.
+#[derive(Debug, thiserror::Error)]
+#[error("views are unavailable")]
+pub struct ViewsError(#[source] pub Box<dyn Error + Send + Sync>);
+
+/// The derived state of one shard, with its checkpoint.
+///
+/// Laws, run against every adapter by `testkit::views`:
+/// - **V1 together**: `commit` makes the whole batch and its checkpoint visible, or nothing.
+/// - **V2 kept**: what was committed is there after reopening (an adapter may lose the newest commits in a power
+///   cut, checkpoint included: the log replays).
+/// - **V3 tenant**: no read returns another project's row.
+/// - **V4 order**: pages of sessions and positions neither skip nor repeat a row that did not change between them.
+/// - **V5 canonical**: `dump` depends on what was folded only, not on how it was cut into batches.
+#[async_trait]
+pub trait Views: Send + Sync {
+    /// First position not yet folded; 0 when empty.
+    async fn checkpoint(&self) -> Result<Position, ViewsError>;
+
+    /// The states of `keys`, in order; `None` for a session never seen.
+    async fn load_sessions(&self, keys: &[SessionKey]) -> Result<Vec<Option<Session>>, ViewsError>;
+
+    /// Applies `batch` in one transaction (V1).
+    async fn commit(&self, batch: &ViewsBatch) -> Result<(), ViewsError>;
+
+    /// One page of a project's sessions.
+    async fn sessions(&self, project: &str, query: &SessionQuery) -> Result<SessionPage, ViewsError>;
+
+    /// The stored assessments of a project's events at `positions` (at most 1000).
+    async fn assessments(&self, project: &str, positions: &[Position]) -> Result<HashMap<Position, Assessed>, ViewsError>;
+
+    /// Positions of a project's events with a stored assessment of at least `min_risk` and of `category`, from
+    /// `from` on in direction `order`; at most `max`.
+    async fn risky(
+        &self,
+        project: &str,
+        category: Option<Category>,
+        min_risk: RiskScore,
+        from: Position,
+        order: Order,
+        max: usize,
+    ) -> Result<RiskyPage, ViewsError>;
+
+    /// A project's parked events from position `from` on, at most `max`.
+    async fn parked(&self, project: &str, from: Position, max: usize) -> Result<Vec<Parked>, ViewsError>;
+
+    /// Every row as text, in a fixed order, for comparison with a rebuild (V5).
+    async fn dump(&self) -> Result<Vec<String>, ViewsError>;
+}

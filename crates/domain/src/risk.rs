@@ -1,0 +1,153 @@
+//! Session risk: how the risks of events add up, and how they fade.
+//!
+//! Each risky event leaves **evidence** `e = -ln(1 - r)`, where `r` is its risk score. Evidence adds up and
+//! halves every half-life `h`; the risk of the session is what the evidence left says:
+//!
+//! ```text
+//! E(t) = Σ e_i · 2^(-(t - t_i) / h)        risk(t) = 1 - exp(-E(t))
+//! ```
+//! - **RI1** events at one moment combine by noisy-or: `risk = 1 - Π (1 - r_i)`; one certain event is enough.
+//! - **RI2** risk rises with each risky event, and between events only falls; it stays in [0, 1).
+//! - **RI3** every contribution can be listed: event `i` holds the share `e_i · 2^(-(t - t_i)/h) / E(t)`.
+//! - **RI4** the order of sessions by risk does not change while nothing happens, because all fade alike. So
+//!   `log2(E) + t/h` ([`Evidence::rank`]) sorts sessions by current risk for ever, and an index can hold it.
+//!
+//! Evidence is capped at [`EVIDENCE_MAX`], so that a flood of risky events fades in a bounded time too.
+//! `t` is the log's own time (`recordedAt`): a client cannot age its risk away by its clock.
+//! Arithmetic is by `libm`, so the same log gives the same bytes on every machine (law 5).
+//!
+//! Source: noisy-or, Pearl (1988), Probabilistic Reasoning in Intelligent Systems, section 4.3.
+
+use serde::{Deserialize, Serialize};
+
+use crate::assessment::RiskScore;
+use crate::time::UnixMs;
+
+/// Most evidence a session can hold: a risk of 0.999.
+pub const EVIDENCE_MAX: f64 = 6.907_755_278_982_137;
+/// The highest risk score that counts as it is; one above it would be infinite evidence.
+const RISK_MAX: f64 = 0.999;
+/// Evidence below this is no evidence: risk under a millionth.
+const EVIDENCE_MIN: f64 = 1e-6;
+
+/// How fast risk fades.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HalfLife {
+    /// Time in which evidence halves, in ms; at least 1.
+    pub ms: i64,
+}
+
+impl HalfLife {
+    fn factor(self, elapsed_ms: i64) -> f64 {
+        libm::exp2(-(elapsed_ms.max(0) as f64) / self.ms.max(1) as f64)
+    }
+}
+
+/// What a session remembers of the risk it has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Evidence at the moment `at`, 0..=[`EVIDENCE_MAX`].
+    pub amount: f64,
+    /// When it was last added to.
+    pub at: UnixMs,
+}
+
+impl Evidence {
+    /// The evidence one event of risk `score` leaves.
+    pub fn of(score: RiskScore) -> f64 {
+        -libm::log1p(-score.get().min(RISK_MAX))
+    }
+
+    /// This evidence after an event of risk `score` at `at`. Time that runs backwards counts as no time.
+    #[must_use]
+    pub fn add(self, score: RiskScore, at: UnixMs, half_life: HalfLife) -> Self {
+        let amount = (self.amount_at(at, half_life) + Self::of(score)).min(EVIDENCE_MAX);
+        Self { amount, at: self.at.max(at) }
+    }
+
+    /// How much of it is left at `now`.
+    pub fn amount_at(self, now: UnixMs, half_life: HalfLife) -> f64 {
+        let left = self.amount * half_life.factor(now.0.saturating_sub(self.at.0));
+        if left < EVIDENCE_MIN { 0.0 } else { left }
+    }
+
+    /// The session's risk at `now`.
+    pub fn risk_at(self, now: UnixMs, half_life: HalfLife) -> RiskScore {
+        RiskScore::saturating(-libm::expm1(-self.amount_at(now, half_life)))
+    }
+
+    /// A number that sorts sessions by current risk at any later moment (RI4); `None` without evidence.
+    pub fn rank(self, half_life: HalfLife) -> Option<f64> {
+        (self.amount > 0.0).then(|| libm::log2(self.amount) + self.at.0 as f64 / half_life.ms.max(1) as f64)
+    }
+}
+
+/// The rank that a session of exactly this `risk` at `now` has: the bound for a filter by risk.
+/// `None` for a risk of 0, which every session meets.
+pub fn rank_of(risk: RiskScore, now: UnixMs, half_life: HalfLife) -> Option<f64> {
+    Evidence { amount: Evidence::of(risk), at: now }.rank(half_life)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const H: HalfLife = HalfLife { ms: 3_600_000 };
+
+    fn risk(value: f64) -> RiskScore {
+        RiskScore::try_from(value).unwrap()
+    }
+
+    fn at(ms: i64) -> UnixMs {
+        UnixMs(1_800_000_000_000 + ms)
+    }
+
+    #[test]
+    fn after_one_half_life_half_the_evidence_is_left() {
+        let evidence = Evidence::default().add(risk(0.75), at(0), H);
+        let later = evidence.risk_at(at(H.ms), H).get();
+        assert!((later - 0.5).abs() < 1e-12, "1 - sqrt(1 - 0.75) = 0.5, got {later}");
+    }
+
+    proptest! {
+        #[test]
+        fn events_at_one_moment_combine_by_noisy_or(scores in prop::collection::vec(0.0f64..0.6, 0..6)) {
+            let evidence = scores.iter().fold(Evidence::default(), |e, s| e.add(risk(*s), at(0), H));
+            let expected = 1.0 - scores.iter().map(|s| 1.0 - s).product::<f64>();
+            prop_assert!((evidence.risk_at(at(0), H).get() - expected).abs() < 1e-6);
+        }
+
+        #[test]
+        fn risk_rises_with_an_event_and_falls_with_time(
+            first in 0.01f64..1.0, second in 0.01f64..1.0, wait in -10_000_000i64..10_000_000, later in 1i64..100_000_000,
+        ) {
+            let one = Evidence::default().add(risk(first), at(0), H);
+            let two = one.add(risk(second), at(wait), H);
+            prop_assert!(two.risk_at(at(wait), H) >= one.risk_at(at(wait), H));
+            prop_assert!(two.risk_at(at(wait.max(0) + later), H) <= two.risk_at(at(wait.max(0)), H));
+            prop_assert!(two.risk_at(at(wait), H).get() < 1.0);
+        }
+
+        #[test]
+        fn the_rank_sorts_by_current_risk_at_any_later_moment(
+            a in (0.01f64..0.99, 0i64..50_000_000), b in (0.01f64..0.99, 0i64..50_000_000), wait in 0i64..20_000_000,
+        ) {
+            let session = |(score, t)| Evidence::default().add(risk(score), at(t), H);
+            let now = at(a.1.max(b.1) + wait);
+            let (x, y) = (session(a), session(b));
+            let (left, right) = (x.amount_at(now, H), y.amount_at(now, H));
+            prop_assume!((left - right).abs() > 1e-5);
+            prop_assert_eq!(x.rank(H) > y.rank(H), left > right);
+        }
+
+        #[test]
+        fn a_bound_by_rank_is_a_bound_by_risk(score in 0.01f64..0.99, bound in 0.01f64..0.98, wait in 0i64..20_000_000) {
+            let evidence = Evidence::default().add(risk(score), at(0), H);
+            let current = evidence.risk_at(at(wait), H).get();
+            prop_assume!((current - bound).abs() > 1e-6);
+            prop_assert_eq!(evidence.rank(H) >= rank_of(risk(bound), at(wait), H), current >= bound);
+        }
+    }
+}

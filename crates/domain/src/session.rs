@@ -1,0 +1,176 @@
+//! A session as a fold over its events: counts, activity, patterns and risk.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::assessment::{Assessment, Category, RiskScore};
+use crate::event::Event;
+use crate::risk::{Evidence, HalfLife};
+use crate::time::UnixMs;
+
+/// More event types than this in one session are counted together as [`OTHER_TYPES`].
+pub const TYPES_MAX: usize = 64;
+/// The name under which further event types are counted.
+pub const OTHER_TYPES: &str = "other";
+
+/// Names one session of one project.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionKey {
+    /// The tenant.
+    pub project: String,
+    /// The session's id inside it.
+    pub session: String,
+}
+
+/// What is known of a session after some of its events.
+///
+/// - **SE1** the state is a pure function of the session's events in log order.
+/// - **SE2** only events whose category is not `LOW_RISK` leave evidence and patterns: politeness does not add up.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// When the first event was recorded.
+    pub created_at: UnixMs,
+    /// Earliest `occurredAt`.
+    pub first_activity_at: UnixMs,
+    /// Latest `occurredAt`.
+    pub last_activity_at: UnixMs,
+    /// Number of events.
+    pub event_count: u64,
+    /// Number of events by type, at most [`TYPES_MAX`] types.
+    pub event_count_by_type: BTreeMap<String, u64>,
+    /// Codes of the flags of risky events.
+    pub patterns: BTreeSet<String>,
+    /// Evidence of risk.
+    pub evidence: Evidence,
+    /// Highest risk the session ever had.
+    pub peak_risk: RiskScore,
+}
+
+/// What one risky event did to its session: a row of the session's history.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Contribution {
+    /// Evidence the event left.
+    pub evidence: f64,
+    /// Risk of the session right after it.
+    pub session_risk: RiskScore,
+}
+
+impl Session {
+    /// Folds one event into the session.
+    ///
+    /// - `recorded_at`: the log's time of the event, which drives decay.
+    /// - `assessment`: of its content; a clear one if it has none.
+    /// - Result: what the event did to the session's risk; `None` if nothing (SE2). Cost O(log types).
+    pub fn apply(
+        &mut self,
+        event: &Event<'_>,
+        recorded_at: UnixMs,
+        assessment: &Assessment,
+        half_life: HalfLife,
+    ) -> Option<Contribution> {
+        self.see(event, recorded_at);
+        if assessment.category == Category::LowRisk || assessment.risk_score == RiskScore::ZERO {
+            return None;
+        }
+        for flag in &assessment.flags {
+            if !self.patterns.contains(flag.code.as_ref()) {
+                self.patterns.insert(flag.code.clone().into_owned());
+            }
+        }
+        self.evidence = self.evidence.add(assessment.risk_score, recorded_at, half_life);
+        let session_risk = self.evidence.risk_at(self.evidence.at, half_life);
+        if session_risk > self.peak_risk {
+            self.peak_risk = session_risk;
+        }
+        Some(Contribution { evidence: Evidence::of(assessment.risk_score), session_risk })
+    }
+
+    fn see(&mut self, event: &Event<'_>, recorded_at: UnixMs) {
+        let occurred_at = event.occurred_at_ms.map_or(recorded_at, UnixMs);
+        if self.event_count == 0 {
+            self.created_at = recorded_at;
+            self.first_activity_at = occurred_at;
+            self.last_activity_at = occurred_at;
+        }
+        self.first_activity_at = self.first_activity_at.min(occurred_at);
+        self.last_activity_at = self.last_activity_at.max(occurred_at);
+        self.event_count += 1;
+        self.count_type(&event.event_type);
+    }
+
+    fn count_type(&mut self, event_type: &str) {
+        if let Some(count) = self.event_count_by_type.get_mut(event_type) {
+            *count += 1;
+            return;
+        }
+        let has_room = self.event_count_by_type.len() + 1 < TYPES_MAX;
+        let name = if has_room { event_type } else { OTHER_TYPES };
+        *self.event_count_by_type.entry(name.to_owned()).or_default() += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::assessment::Flag;
+
+    const H: HalfLife = HalfLife { ms: 1000 };
+
+    fn toxic(risk: f64) -> Assessment {
+        Assessment {
+            risk_score: RiskScore::try_from(risk).unwrap(),
+            category: Category::Toxic,
+            confidence: risk,
+            flags: vec![Flag { code: Cow::Borrowed("offensive_language"), weight: risk, spans: vec![] }],
+        }
+    }
+
+    fn event(kind: &str) -> Event<'_> {
+        Event { event_type: kind.into(), ..Event::default() }
+    }
+
+    #[test]
+    fn a_low_risk_event_counts_but_leaves_no_evidence() {
+        let mut session = Session::default();
+        let mild = Assessment { risk_score: RiskScore::try_from(0.2).unwrap(), ..Assessment::default() };
+        for _ in 0..1000 {
+            assert_eq!(session.apply(&event("message.user"), UnixMs(5), &mild, H), None);
+        }
+        assert_eq!((session.event_count, session.evidence.amount), (1000, 0.0));
+    }
+
+    #[test]
+    fn risk_rises_with_each_risky_event_and_the_peak_stays() {
+        let mut session = Session::default();
+        let first = session.apply(&event("a"), UnixMs(0), &toxic(0.5), H).unwrap();
+        let second = session.apply(&event("b"), UnixMs(0), &toxic(0.5), H).unwrap();
+        assert!((first.session_risk.get() - 0.5).abs() < 1e-9);
+        assert!((second.session_risk.get() - 0.75).abs() < 1e-9);
+        assert_eq!(session.peak_risk, second.session_risk);
+        assert!(session.evidence.risk_at(UnixMs(10_000), H) < first.session_risk);
+        assert_eq!(session.patterns.iter().collect::<Vec<_>>(), ["offensive_language"]);
+    }
+
+    #[test]
+    fn activity_follows_the_senders_clock_and_may_come_out_of_order() {
+        let mut session = Session::default();
+        for occurred in [50, 10, 30] {
+            let event = Event { occurred_at_ms: Some(occurred), ..event("a") };
+            session.apply(&event, UnixMs(100), &Assessment::default(), H);
+        }
+        assert_eq!((session.first_activity_at, session.last_activity_at), (UnixMs(10), UnixMs(50)));
+    }
+
+    #[test]
+    fn many_types_are_counted_without_growing_for_ever() {
+        let mut session = Session::default();
+        for n in 0..1000 {
+            session.apply(&event(&format!("t{n}")), UnixMs(0), &Assessment::default(), H);
+        }
+        assert_eq!(session.event_count_by_type.len(), TYPES_MAX);
+        assert_eq!(session.event_count_by_type.values().sum::<u64>(), 1000);
+    }
+}

@@ -1,0 +1,101 @@
+//! Shouting: `all_caps_spam`, a text in capital letters.
+//!
+//! Fires when the trimmed text has more than 10 characters and more than 80 % of its letters are upper case.
+//! Letters are Unicode's; letters without case (Han, Arabic) count as not shouting.
+
+use tidegate_domain::assessment::Span;
+
+use crate::score::{Evidence, Rule};
+
+/// Shorter texts may be all capitals: "OK", "LGTM", "NASA".
+const CHARS_MIN: usize = 11;
+
+/// Notes the whole trimmed text if it shouts. Cost O(bytes), no allocation.
+pub(crate) fn scan(text: &str, evidence: &mut Evidence) {
+    let trimmed = text.trim();
+    let letters = Letters::of(trimmed);
+    if letters.shout() && trimmed.chars().nth(CHARS_MIN - 1).is_some() {
+        let start = text.len() - text.trim_start().len();
+        evidence.note(Rule::AllCapsSpam, Span { start, end: start + trimmed.len() });
+    }
+}
+
+#[derive(Default)]
+struct Letters {
+    upper: usize,
+    all: usize,
+}
+
+impl Letters {
+    /// Counts ASCII by bytes, and decodes only if there is anything else.
+    fn of(text: &str) -> Self {
+        let mut letters = Self::default();
+        // Chunks whose counts fit a byte: the compiler adds 16 of them at once.
+        for chunk in text.as_bytes().chunks(usize::from(u8::MAX)) {
+            let count = |is: fn(&u8) -> bool| chunk.iter().fold(0_u8, |sum, byte| sum + u8::from(is(byte)));
+            letters.upper += usize::from(count(u8::is_ascii_uppercase));
+            letters.all += usize::from(count(u8::is_ascii_alphabetic));
+        }
+        if !text.is_ascii() {
+            for c in text.chars().filter(|c| !c.is_ascii()) {
+                letters.upper += usize::from(c.is_uppercase());
+                letters.all += usize::from(c.is_alphabetic());
+            }
+        }
+        letters
+    }
+
+    /// More than 80 % upper case.
+    fn shout(&self) -> bool {
+        self.upper * 5 > self.all * 4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LexicalScreener;
+    use tidegate_domain::assessment::Screener;
+
+    fn shouted(text: &str) -> Option<&str> {
+        let found =
+            LexicalScreener::default().screen(text).flags.into_iter().find(|f| f.code == "all_caps_spam");
+        found.map(|flag| &text[flag.spans[0].start..flag.spans[0].end])
+    }
+
+    #[test]
+    fn capitals_shout_from_eleven_characters_on() {
+        assert_eq!(shouted("ABCDEFGHIJ"), None);
+        assert_eq!(shouted("ABCDEFGHIJK"), Some("ABCDEFGHIJK"));
+        assert_eq!(shouted("  ABCDEFGHIJ\n"), None, "white space around the text is not part of it");
+    }
+
+    #[test]
+    fn the_whole_trimmed_text_is_the_span() {
+        assert_eq!(shouted("\u{a0} LOOK AT THIS \n"), Some("LOOK AT THIS"));
+    }
+
+    #[test]
+    fn exactly_four_fifths_capitals_do_not_shout() {
+        assert_eq!(shouted("AAAABBBBcc !"), None);
+        assert!(shouted("AAAABBBBc !!").is_some());
+    }
+
+    #[test]
+    fn letters_of_every_script_count() {
+        assert!(shouted("СРОЧНО КУПИТЕ СЕЙЧАС").is_some());
+        assert_eq!(shouted("ÄÖÜ in einem ganzen Satz"), None);
+        assert_eq!(shouted("这是一个很长的句子没有大写字母 OK"), None);
+    }
+
+    #[test]
+    fn text_without_letters_does_not_shout() {
+        assert_eq!(shouted("12345 67890 !!!"), None);
+        assert_eq!(shouted("🤡🤡🤡🤡🤡🤡🤡🤡🤡🤡🤡🤡"), None);
+    }
+
+    #[test]
+    fn counts_do_not_overflow_on_long_texts() {
+        assert!(shouted(&"A".repeat(100_000)).is_some());
+    }
+}
