@@ -17,37 +17,58 @@ const SAME_MIN: usize = 5;
 
 /// Notes every flood in `text`. Cost O(bytes), allocates only for a flood.
 pub(crate) fn scan(text: &str, evidence: &mut Evidence) {
-    if text.is_ascii() && !has_triple(text.as_bytes()) {
+    let bytes = text.as_bytes();
+    if !has_triple(bytes) && (text.is_ascii() || !has_wide_pair(bytes)) {
         return;
     }
-    let mut marks = Run::new(Rule::RepeatedPunctuation, MARKS_MIN);
-    let mut same = Run::new(Rule::RepeatedCharacters, SAME_MIN);
-    let mut last = None;
+    let (mut last, mut same_from, mut marks_from) = ('\0', 0, None);
     for (at, c) in text.char_indices() {
+        if c == last {
+            continue;
+        }
+        note_same(last, Span { start: same_from, end: at }, evidence);
+        (last, same_from) = (c, at);
         if is_mark(c) {
-            marks.grow(at);
-        } else {
-            marks.close(at, evidence);
+            marks_from = marks_from.or(Some(at));
+        } else if let Some(start) = marks_from.take() {
+            note_marks(Span { start, end: at }, evidence);
         }
-        if last != Some(c) {
-            same.close(at, evidence);
-        }
-        if !is_mark(c) && !is_layout(c) {
-            same.grow(at);
-        }
-        last = Some(c);
     }
-    marks.close(text.len(), evidence);
-    same.close(text.len(), evidence);
+    note_same(last, Span { start: same_from, end: text.len() }, evidence);
+    if let Some(start) = marks_from {
+        note_marks(Span { start, end: text.len() }, evidence);
+    }
 }
 
-/// Whether any byte stands three times in a row, or any three marks: no flood is without one.
+/// Notes a run of the character `c`, if it is a flood.
+fn note_same(c: char, run: Span, evidence: &mut Evidence) {
+    let is_long = run.end - run.start >= SAME_MIN * c.len_utf8();
+    if is_long && !is_mark(c) && !is_layout(c) {
+        evidence.note(Rule::RepeatedCharacters, run);
+    }
+}
+
+/// Notes a run of marks, if it is a flood. A mark is one byte.
+fn note_marks(run: Span, evidence: &mut Evidence) {
+    if run.end - run.start >= MARKS_MIN {
+        evidence.note(Rule::RepeatedPunctuation, run);
+    }
+}
+
+/// Whether any byte or any mark stands three times in a row: no flood of ASCII is without.
 ///
-/// Looks at all bytes without an early exit, so that the compiler compares 16 of them at once.
+/// No early exit here and below, so that the compiler compares 16 places at once.
 fn has_triple(bytes: &[u8]) -> bool {
     let is_mark = |byte: u8| (byte == b'!') | (byte == b'?');
     bytes.array_windows().fold(false, |found, &[a, b, c]| {
         found | ((a == b) & (b == c)) | (is_mark(a) & is_mark(b) & is_mark(c))
+    })
+}
+
+/// Whether a character of two to four bytes seems to stand twice in a row: no other flood is without.
+fn has_wide_pair(bytes: &[u8]) -> bool {
+    bytes.array_windows().fold(false, |found, &[a, b, c, d, e, f]| {
+        found | ((a >= 0xc2) & (((a == c) & (b == d)) | ((a == d) & (b == e)) | ((a == e) & (b == f))))
     })
 }
 
@@ -58,34 +79,6 @@ fn is_mark(c: char) -> bool {
 fn is_layout(c: char) -> bool {
     const RULERS: &str = "-=_*.#~+|/\\<>`–—…";
     c.is_whitespace() || c.is_ascii_digit() || RULERS.contains(c) || ('\u{2500}'..='\u{259f}').contains(&c)
-}
-
-/// A run of characters that may become a flood.
-struct Run {
-    rule: Rule,
-    chars_min: usize,
-    start: usize,
-    chars: usize,
-}
-
-impl Run {
-    fn new(rule: Rule, chars_min: usize) -> Self {
-        Self { rule, chars_min, start: 0, chars: 0 }
-    }
-
-    fn grow(&mut self, at: usize) {
-        if self.chars == 0 {
-            self.start = at;
-        }
-        self.chars += 1;
-    }
-
-    fn close(&mut self, end: usize, evidence: &mut Evidence) {
-        if self.chars >= self.chars_min {
-            evidence.note(self.rule, Span { start: self.start, end });
-        }
-        self.chars = 0;
-    }
 }
 
 #[cfg(test)]
@@ -131,16 +124,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn quick_look_misses_no_flood(text in "[ab!?$. ]{0,40}") {
-            let mut chars = text.chars().peekable();
-            let (mut marks, mut same) = (0, Vec::new());
+        fn quick_look_misses_no_flood(text in "([ab!?$. ]|é{1,6}|€{1,6}|🤡{1,6}){0,30}") {
+            let (mut marks, mut same, mut last) = (0, 0, None);
             let (mut most_marks, mut most_same) = (0, 0);
-            while let Some(c) = chars.next() {
+            for c in text.chars() {
                 marks = if is_mark(c) { marks + 1 } else { 0 };
-                if same.last() != Some(&c) { same.clear(); }
-                same.push(c);
+                same = if last == Some(c) { same + 1 } else { 1 };
+                last = Some(c);
                 most_marks = most_marks.max(marks);
-                most_same = most_same.max(if "ab$".contains(c) { same.len() } else { 0 });
+                most_same = most_same.max(if "ab$é€🤡".contains(c) { same } else { 0 });
             }
             prop_assert_eq!(!floods("repeated_punctuation", &text).is_empty(), most_marks >= 3);
             prop_assert_eq!(!floods("repeated_characters", &text).is_empty(), most_same >= 5);

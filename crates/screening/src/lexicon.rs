@@ -74,7 +74,7 @@ impl Default for Lexicon {
 /// Why a lexicon is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LexiconError {
-    /// A word has no characters besides white space: it would match everywhere.
+    /// A word is nothing but white space and underscores.
     EmptyWord {
         /// `offensive` or `targeting`.
         list: &'static str,
@@ -127,9 +127,12 @@ pub(crate) fn fold(c: char) -> char {
     }
 }
 
-/// A word of a list as it is compared.
+/// The characters outside ASCII, white space aside, that fold into ASCII.
+pub(crate) const FOREIGN: [char; 6] = ['´', '‘', '’', '＇', 'İ', '\u{212a}'];
+
+/// A word of a list as it is compared. Underscores around it are dropped, as those around a token are.
 pub(crate) fn fold_word(word: &str) -> impl Iterator<Item = char> {
-    let parts = word.split_whitespace().enumerate();
+    let parts = word.trim_matches(|c: char| c == '_' || c.is_whitespace()).split_whitespace().enumerate();
     parts.flat_map(|(nth, part)| (nth > 0).then_some(' ').into_iter().chain(part.chars().map(fold)))
 }
 
@@ -148,7 +151,7 @@ mod tests {
 
     #[test]
     fn empty_word_is_refused_with_its_place() {
-        let err = offensive(&["bad", " \u{a0}"]).check().unwrap_err();
+        let err = offensive(&["bad", " _\u{a0}"]).check().unwrap_err();
         assert_eq!(err, LexiconError::EmptyWord { list: "offensive", index: 1 });
         assert_eq!(err.to_string(), "offensive word 1 is empty");
     }
@@ -166,6 +169,14 @@ mod tests {
         assert_eq!(fold_word(" You\u{a0} \n ARE ").collect::<String>(), "you are");
         assert_eq!(fold_word("Y’ALL").collect::<String>(), "y'all");
         assert_eq!(fold_word("ÄRGER İ").collect::<String>(), "ärger i");
+    }
+
+    #[test]
+    fn foreign_characters_are_all_that_fold_into_ascii() {
+        let folds = |&c: &char| fold(c).is_ascii() && !c.is_whitespace();
+        let mut foreign = FOREIGN;
+        foreign.sort_unstable();
+        assert!(('\u{80}'..=char::MAX).filter(folds).eq(foreign));
     }
 
     #[test]

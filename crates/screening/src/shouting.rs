@@ -53,7 +53,6 @@ impl Letters {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::LexicalScreener;
     use tidegate_domain::assessment::Screener;
 

@@ -1,15 +1,16 @@
 //! Words: `offensive_language` and `targeting_behavior`, matched on token boundaries.
 //!
-//! A word matches where it is not part of a longer token: the characters beside it are not alphanumeric
-//! (Unicode). So `idiot!!!`, `idiot's` and `bad-tempered` count; `foolproof` and `badge` do not. An underscore
-//! only joins alphanumerics: `bad_request` is one token, the Markdown emphasis `_idiot_` is a plain word.
-//! In scripts written without spaces a word therefore matches only where punctuation sets it apart.
+//! A word matches where it is not part of a longer token: the nearest character on either side that is not an
+//! underscore is not alphanumeric (Unicode). So `idiot!!!`, `idiot's` and `bad-tempered` count; `foolproof` and
+//! `badge` do not; `bad_request` is one token, the Markdown emphasis `_idiot_` is a plain word. In scripts
+//! written without spaces a word therefore matches only where punctuation sets it apart.
 //! Overlapping words of one list count once: the leftmost, then the longest.
 
 use tidegate_domain::assessment::Span;
 
 use crate::{
-    lexicon::{Lexicon, fold},
+    lexicon::Lexicon,
+    openings::Openings,
     score::{Evidence, Rule},
     trie::Trie,
 };
@@ -18,26 +19,20 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Words {
     trie: Trie,
-    /// By ASCII character that opens a word in any case: the letters, as [`second`] bits, that may follow it.
-    openings: [u32; 128],
+    openings: Openings,
 }
 
 impl Words {
     pub(crate) fn new(lexicon: &Lexicon) -> Self {
         let trie = Trie::new(lexicon);
-        let mut openings = [0; 128];
-        for (byte, seconds) in (0_u8..).zip(&mut openings) {
-            let folded = fold(char::from(byte));
-            let own = trie.openings().filter(|opening| opening.0 == folded);
-            *seconds = own.fold(0, |bits, opening| bits | opening.1.map_or(u32::MAX, second_of_word));
-        }
+        let openings = Openings::of(&trie);
         Self { trie, openings }
     }
 
     /// Notes every word of the lexicon in `text`. Cost O(bytes), allocates only for a match.
     pub(crate) fn scan(&self, text: &str, evidence: &mut Evidence) {
         let (mut offensive_from, mut targeting_from) = (0, 0);
-        self.starts(text, |start| {
+        for start in self.openings.within(text).filter(|&at| is_token_start(text, at)) {
             let chars = text[start..].char_indices().map(|(at, c)| (start + at, c));
             let ends = self.trie.longest(chars, |end| is_token_end(text, end));
             if let Some(end) = ends.offensive.filter(|_| start >= offensive_from) {
@@ -48,47 +43,18 @@ impl Words {
                 evidence.note(Rule::TargetingBehavior, Span { start, end });
                 targeting_from = end;
             }
-        });
-    }
-
-    /// Calls `found` at each place where a word may start: outside of any token, before two fitting characters.
-    fn starts(&self, text: &str, mut found: impl FnMut(usize)) {
-        let bytes = text.as_bytes();
-        let mut in_token = false;
-        let mut at = 0;
-        while let Some(&byte) = bytes.get(at) {
-            if byte.is_ascii() {
-                let next = bytes.get(at + 1).map_or(u32::MAX, |&next| second(next));
-                if !in_token & (self.openings[usize::from(byte)] & next != 0) {
-                    found(at);
-                }
-                in_token = byte.is_ascii_alphanumeric() | (in_token & (byte == b'_'));
-                at += 1;
-            } else {
-                let Some(c) = text[at..].chars().next() else { break };
-                if !in_token {
-                    found(at);
-                }
-                in_token = c.is_alphanumeric();
-                at += c.len_utf8();
-            }
         }
     }
 }
 
-/// Whether a token may end before byte `end`: no alphanumeric follows, underscores aside.
+/// Whether a token may start at byte `at`: no alphanumeric before it, underscores aside.
+fn is_token_start(text: &str, at: usize) -> bool {
+    !text[..at].trim_end_matches('_').ends_with(char::is_alphanumeric)
+}
+
+/// Whether a token may end before byte `end`: no alphanumeric after it, underscores aside.
 fn is_token_end(text: &str, end: usize) -> bool {
     !text[end..].trim_start_matches('_').starts_with(char::is_alphanumeric)
-}
-
-/// A set bit for the letter `byte`, in either case; other ASCII shares these bits, the rest may be any letter.
-fn second(byte: u8) -> u32 {
-    if byte.is_ascii() { 1 << (byte & 31) } else { u32::MAX }
-}
-
-/// The bits of every byte that may stand for the second character `folded` of a word.
-fn second_of_word(folded: char) -> u32 {
-    if folded.is_ascii_alphabetic() { second(folded as u8) } else { u32::MAX }
 }
 
 #[cfg(test)]
@@ -181,20 +147,16 @@ mod tests {
 
     /// The rule as a sentence: every word at every place, without a trie, a table or a first guess.
     fn model<'t>(words: &[String], text: &'t str) -> Vec<&'t str> {
-        let ends_token = |end: usize| {
-            let rest = text[end..].chars().find(|&c| c != '_');
-            !rest.is_some_and(char::is_alphanumeric)
-        };
-        let starts_token = |start: usize| {
-            let rest = text[..start].chars().rev().find(|&c| c != '_');
-            !rest.is_some_and(char::is_alphanumeric)
-                || text[..start].ends_with(|c| c != '_' && !char::is_alphanumeric(c))
-        };
+        let is_outer = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
+        let ends_token = |end: usize| is_outer(text[end..].chars().find(|&c| c != '_'));
+        let starts_token = |start: usize| is_outer(text[..start].chars().rev().find(|&c| c != '_'));
         let (mut found, mut from) = (Vec::new(), 0);
         for (start, _) in text.char_indices() {
             let ends = text[start..].char_indices().map(|(at, c)| start + at + c.len_utf8());
-            let same = |end: &usize| words.iter().any(|word| text[start..*end].to_lowercase() == *word);
-            if let Some(end) = ends.filter(same).filter(|&end| ends_token(end)).last()
+            let same = |end: &usize| {
+                words.iter().any(|word| text[start..*end].to_lowercase() == word.trim_matches('_'))
+            };
+            if let Some(end) = ends.rev().filter(same).find(|&end| ends_token(end))
                 && start >= from
                 && starts_token(start)
             {
@@ -219,25 +181,37 @@ mod tests {
         }
     }
 
-    /// SC2: characters read by all walks together, counted.
-    fn walked(words: &Words, text: &str) -> usize {
+    /// SC2: characters read by all walks and looks ahead together, counted.
+    fn read(words: &Words, text: &str) -> usize {
         let read = std::cell::Cell::new(0);
-        words.starts(text, |start| {
-            let chars = text[start..].char_indices().inspect(|_| read.set(read.get() + 1));
-            words.trie.longest(chars, |_| true);
-        });
+        let count = |more: usize| read.set(read.get() + more);
+        for start in words.openings.within(text) {
+            count(1 + start - text[..start].trim_end_matches('_').len());
+            if is_token_start(text, start) {
+                let chars = text[start..].char_indices().inspect(|_| count(1));
+                words.trie.longest(chars.map(|(at, c)| (start + at, c)), |end| {
+                    count(1 + text[end..].len() - text[end..].trim_start_matches('_').len());
+                    is_token_end(text, end)
+                });
+            }
+        }
         read.get()
     }
 
     #[test]
-    fn work_grows_with_the_length_of_the_text_whatever_the_text() {
-        let nasty = format!("{}b", "a ".repeat(30));
-        let words = Words::new(&Lexicon { offensive: vec![nasty], ..Lexicon::default() });
-        for unit in
-            ["a", "a ", "a      ", "you  ", "you are ", "y'", "bad_", "_", "é", "e\u{301}", "İ", "🤡 "]
-        {
-            let (once, often) = (walked(&words, &unit.repeat(200)), walked(&words, &unit.repeat(200 * 50)));
-            assert!(often <= 50 * (once + 64), "{unit:?}: {once} characters, then {often}");
+    fn sc2_work_grows_with_the_length_of_the_text_whatever_the_text() {
+        let nasty = ["a ".repeat(31), "__".to_owned() + &"_a".repeat(30), "🤡".to_owned()];
+        let words = Words::new(&Lexicon { offensive: nasty.to_vec(), ..Lexicon::default() });
+        let units =
+            ["a", "a ", "a      ", "you  ", "you are ", "y'", "bad_", "_", "_a", "é", "e\u{301}", "İ", "🤡_"];
+        for unit in units {
+            let (once, often) = (read(&words, &unit.repeat(2_000)), read(&words, &unit.repeat(2_000 * 10)));
+            let edge = Lexicon::WORD_CHARS_MAX.pow(2);
+            assert!(often <= 10 * (once + edge), "{unit:?}: {once} characters, then {often}");
+        }
+        for (bait, filler) in [("you", " "), ("bad", "_"), ("a", " "), ("🤡", "_")] {
+            let work = read(&words, &format!("{bait}{}", filler.repeat(100_000)));
+            assert!(work <= 2 * 100_000, "{bait:?}{filler:?}: {work} characters");
         }
     }
 }

@@ -84,6 +84,9 @@ pub enum AppendError {
     /// The disk is full; reading goes on. Retry later.
     #[error("no space left for the log")]
     NoSpace(#[source] Box<dyn Error + Send + Sync>),
+    /// An index could not be read, so nobody can say whether the batch is a duplicate. May be retried.
+    #[error("the log could not be read")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// A write failed in a way that leaves the disk's state unknown. The log takes no more until a restart.
     #[error("the log is closed to writes after a failed sync")]
     Poisoned,

@@ -1,9 +1,10 @@
 //! The laws of [`Screener`], the worked examples, and the worst texts we could think of.
+//!
+//! SC2 is counted next to the code that could break it, in `words.rs`.
 
 use proptest::prelude::*;
 use tidegate_domain::assessment::{Assessment, Category, Flag, Screener};
-
-use crate::{LexicalScreener, Lexicon};
+use tidegate_screening::{LexicalScreener, Lexicon};
 
 fn screen(text: &str) -> Assessment {
     LexicalScreener::default().screen(text)

@@ -1,0 +1,36 @@
+# Everyday commands. `make` alone lists them.
+
+# Handed to every cargo command that resolves dependencies; CI sets --locked.
+CARGO_FLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint docs deny bench check
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-6s %s\n", $$1, $$2 }'
+
+run: ## serve in development mode on the loopback address
+	cargo run $(CARGO_FLAGS) --release --bin tidegate -- serve --dev
+
+test: ## every test of the workspace, doc tests too; with cargo-nextest where it is installed
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		set -x; cargo nextest run $(CARGO_FLAGS) --workspace && cargo test $(CARGO_FLAGS) --workspace --doc; \
+	else \
+		set -x; cargo test $(CARGO_FLAGS) --workspace; \
+	fi
+
+lint: ## formatting and clippy, warnings are errors
+	cargo fmt --all --check
+	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+
+docs: ## the API documentation; broken links are errors
+	RUSTDOCFLAGS=-Dwarnings cargo doc $(CARGO_FLAGS) --workspace --no-deps
+
+deny: ## licences, banned crates and sources; needs cargo-deny
+	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
+	cargo deny check licenses bans sources
+
+bench: ## load the ingest path and print rates and percentiles
+	cargo run $(CARGO_FLAGS) --release --bin tidegate -- bench ingest
+
+check: lint docs test deny ## all that must hold before a change is merged

@@ -1,0 +1,260 @@
+//! The settings, a struct a section. What a key means to an operator stands in `config/default.toml`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use tidegate_domain::id::ProjectId;
+use tidegate_domain::limits::EventLimits;
+
+use super::Secret;
+
+/// All settings. There is no global one: whoever needs a section is handed it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The door: addresses, time-outs, body sizes.
+    pub server: Server,
+    /// What is accepted, and how much may wait.
+    pub intake: Intake,
+    /// Limits on one event.
+    pub event: EventLimits,
+    /// The event log.
+    pub log: Log,
+    /// Deriving views from the log.
+    pub pipeline: Pipeline,
+    /// Risk of sessions.
+    pub risk: Risk,
+    /// Risk of texts.
+    pub screening: Screening,
+    /// What is masked before it is kept.
+    pub masking: Masking,
+    /// Live readers.
+    pub stream: Stream,
+    /// Queries.
+    pub query: Query,
+    /// Who may call.
+    pub access: Access,
+    /// Log lines.
+    pub telemetry: Telemetry,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Addresses to listen on; at least one. Only loopback ones when `dev` is set.
+    pub listen: Vec<SocketAddr>,
+    /// Folder of all durable data.
+    pub data_dir: PathBuf,
+    /// Development mode.
+    pub dev: bool,
+    /// How long a stopping server waits for what is under way.
+    pub drain_timeout_ms: u64,
+    /// How long the head of a request may take.
+    pub header_read_timeout_ms: u64,
+    /// How long a request may take, live streams exempt.
+    pub request_timeout_ms: u64,
+    /// Connections open at once.
+    pub connections_max: usize,
+    /// Largest body as sent.
+    pub body_max_bytes: usize,
+    /// Largest body after decompression; at least `body_max_bytes`.
+    pub decoded_max_bytes: usize,
+    /// All bodies being read at once; at least `decoded_max_bytes`.
+    pub inflight_max_bytes: usize,
+}
+
+/// `[intake]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intake {
+    /// Largest batch of the native door.
+    pub batch_max_events: usize,
+    /// Largest batch of the moderation door.
+    pub moderation_batch_max_events: usize,
+    /// Events that may wait for the log.
+    pub queue_depth_max: usize,
+    /// Bytes that may wait for the log; at least `server.decoded_max_bytes`.
+    pub queue_max_bytes: usize,
+    /// Refuse above the threshold, not only when full.
+    pub backpressure_enabled: bool,
+    /// Fill of the queue above which events are refused, in (0, 1].
+    pub backpressure_threshold: f64,
+    /// `Retry-After` of a refusal.
+    pub retry_after_s: u32,
+    /// Window of the moderation fingerprint; its milliseconds fit 32 bits. 0: no fingerprint.
+    pub dedup_window_s: u64,
+    /// Refuse moderation events without an author.
+    pub moderation_require_author: bool,
+    /// Smallest content of a moderation event, trimmed; may be 0.
+    pub moderation_content_min_chars: usize,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Size of one segment file.
+    pub segment_max_bytes: u64,
+    /// Newest records kept in memory.
+    pub recent_max_bytes: usize,
+}
+
+/// `[pipeline]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// Derive views at all.
+    pub enabled: bool,
+    /// Log read and committed at once.
+    pub batch_max_bytes: usize,
+}
+
+/// `[risk]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Risk {
+    /// After this long without new evidence a session's risk has halved.
+    pub half_life_s: u64,
+}
+
+/// `[screening]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Screening {
+    /// Score from which a text is routed to review, in (0, 1].
+    pub threshold: f64,
+    /// Offensive words; empty for the built-in list.
+    pub offensive_words: Vec<String>,
+    /// Words that address someone; empty for the built-in list.
+    pub targeting_words: Vec<String>,
+}
+
+/// `[masking]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Masking {
+    /// Rules, in the order applied.
+    pub rules: Vec<MaskingRule>,
+}
+
+/// One thing to mask.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaskingRule {
+    /// Its name, unique.
+    pub name: String,
+    /// What it matches, a regular expression. Whether it compiles is checked by who compiles it.
+    pub pattern: String,
+}
+
+/// `[stream]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stream {
+    /// How far a reader may fall behind.
+    pub lag_max_events: u64,
+    /// Silence before a heartbeat.
+    pub heartbeat_ms: u64,
+    /// Live readers at once.
+    pub readers_max: usize,
+}
+
+/// `[query]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// Rows of a page by default; at most `page_max`.
+    pub page_default: usize,
+    /// Most rows of a page, at most 1000.
+    pub page_max: usize,
+    /// Records one query may look at; at least `page_max`.
+    pub scan_max_records: usize,
+}
+
+/// `[access]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    /// Keys accepted besides those in Control.
+    pub static_keys: Vec<Secret>,
+    /// The project they act for.
+    pub static_keys_project: ProjectId,
+    /// How often Control is asked for changes of keys.
+    pub reload_interval_ms: u64,
+}
+
+/// `[telemetry]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// Least severe line written.
+    pub log_level: LogLevel,
+    /// Form of log lines.
+    pub log_format: LogFormat,
+}
+
+/// Severity of a log line. Read in any case, and with the name `warning` that other systems use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub enum LogLevel {
+    /// Every step.
+    Trace,
+    /// What helps to find a fault.
+    Debug,
+    /// What an operator wants to know.
+    Info,
+    /// What may need attention.
+    Warn,
+    /// What went wrong.
+    Error,
+    /// Nothing.
+    Off,
+}
+
+impl LogLevel {
+    /// The name, as filters of log lines know it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl From<LogLevel> for &'static str {
+    fn from(level: LogLevel) -> Self {
+        level.name()
+    }
+}
+
+impl TryFrom<String> for LogLevel {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Ok(match text.to_ascii_lowercase().as_str() {
+            "trace" => Self::Trace,
+            "debug" => Self::Debug,
+            "info" => Self::Info,
+            "warn" | "warning" => Self::Warn,
+            "error" => Self::Error,
+            "off" => Self::Off,
+            _ => return Err(format!("expected trace, debug, info, warn, error or off, found `{text}`")),
+        })
+    }
+}
+
+/// Form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}

@@ -1,0 +1,75 @@
+//! What is known of a segment's frames without reading them: where each position lies, which positions belong
+//! to a session or project, and which idempotency keys and fingerprints were seen.
+//!
+//! While a segment grows this is in memory ([`LiveIndex`]). Once it is full it is written to one file, once, and
+//! only a filter and a few fences stay in memory ([`SealedIndex`]). The file can always be made again from the
+//! segment, so it is checked when opened and rebuilt on doubt.
+//!
+//! ```text
+//! index  := header (4096 bytes) · offsets · streams · postings · keys · filter
+//! header := magic "TGIDX\0\0\1" · first u64 · count u32 · last_recorded_at i64 · salt u64
+//!           · 5 × (offset u64 · length u64 · crc u32) · crc u32 of all before
+//! offsets  := u32 per position: byte of its frame in the segment, 0 if damaged
+//! streams  := (stream hash u64 · first posting u32 · count u32), sorted
+//! postings := u32 per entry: position - first; rising within a stream
+//! keys     := entries of 44 bytes, sorted by hash
+//! filter   := split-block Bloom filter over the keys
+//! ```
+
+mod filter;
+mod live;
+mod sealed;
+mod table;
+
+pub(super) use live::{KeyMap, LiveIndex};
+pub(super) use sealed::SealedIndex;
+
+use tidegate_domain::ports::Receipt;
+use tidegate_domain::time::UnixMs;
+
+use super::frame::{receipt, u32_at, u64_at};
+
+/// What is known of a segment's frames: in memory while it grows, in a file once it is sealed.
+pub(super) enum Index {
+    Live(LiveIndex),
+    Sealed(SealedIndex),
+}
+
+/// What is remembered of an idempotency key or a fingerprint: enough to give the first receipt again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeyEntry {
+    /// Digest of the body; 0 for a fingerprint.
+    pub(super) digest: u64,
+    pub(super) position: u64,
+    pub(super) recorded_at: UnixMs,
+    /// Checksum of the record, part of its id.
+    pub(super) crc: u32,
+}
+
+/// Bytes of a key entry in a file: hash, digest, position, time, checksum.
+const KEY_BYTES: usize = 44;
+
+impl KeyEntry {
+    pub(super) fn receipt(&self) -> Receipt {
+        receipt(self.position, self.recorded_at, self.crc)
+    }
+
+    fn write(&self, hash: u128, out: &mut Vec<u8>) {
+        out.extend_from_slice(&hash.to_le_bytes());
+        out.extend_from_slice(&self.digest.to_le_bytes());
+        out.extend_from_slice(&self.position.to_le_bytes());
+        out.extend_from_slice(&self.recorded_at.0.to_le_bytes());
+        out.extend_from_slice(&self.crc.to_le_bytes());
+    }
+
+    fn read(bytes: &[u8]) -> (u128, Self) {
+        let hash = u128::from(u64_at(bytes, 0)) | u128::from(u64_at(bytes, 8)) << 64;
+        let entry = Self {
+            digest: u64_at(bytes, 16),
+            position: u64_at(bytes, 24),
+            recorded_at: UnixMs(u64_at(bytes, 32) as i64),
+            crc: u32_at(bytes, 40),
+        };
+        (hash, entry)
+    }
+}

@@ -1,0 +1,154 @@
+//! The bounded queue between the callers of `append` and the one writer.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tidegate_domain::ports::{AppendError, Appended, NewRecord};
+use tokio::sync::oneshot;
+
+use super::frame::Meta;
+
+/// When the queue refuses (law 8).
+#[derive(Clone, Copy, Debug)]
+pub struct QueueLimits {
+    /// Most events that may wait.
+    pub depth_max: usize,
+    /// Most bytes that may wait.
+    pub bytes_max: usize,
+    /// Share of either at which appends are refused, in (0, 1]; 1 is the hard limit.
+    pub threshold: f64,
+    /// What a refused client is told to wait, in seconds.
+    pub retry_after_s: u32,
+}
+
+/// A prepared record: where its frame lies in the batch's bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) crc: u32,
+    pub(super) meta: Meta,
+}
+
+/// One batch on its way to the log.
+pub(super) struct Pending {
+    pub(super) frames: Vec<u8>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) reply: oneshot::Sender<Result<Vec<Appended>, AppendError>>,
+}
+
+/// Lays out the frames of a batch; the writer fills in what only it knows.
+pub(super) fn prepare(bytes: &[u8], records: &[NewRecord]) -> (Vec<u8>, Vec<Slot>) {
+    let mut frames = Vec::with_capacity(bytes.len() + records.len() * 96);
+    let slots = records
+        .iter()
+        .map(|record| {
+            let (meta, start) = (Meta::of(record), frames.len());
+            let crc = super::frame::prepare(&meta, &bytes[record.start..record.end], &mut frames);
+            Slot { start, end: frames.len(), crc, meta }
+        })
+        .collect();
+    (frames, slots)
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Pending>,
+    depth: usize,
+    bytes: usize,
+    closed: bool,
+}
+
+pub(super) struct Queue {
+    limits: QueueLimits,
+    state: Mutex<State>,
+    filled: Condvar,
+}
+
+/// What [`Queue::drain`] found.
+pub(super) enum Drained {
+    Batches(Vec<Pending>),
+    /// Nothing came in the time given.
+    Idle,
+    /// The queue is closed and empty.
+    Closed,
+}
+
+impl Queue {
+    pub(super) fn new(limits: QueueLimits) -> Self {
+        Self { limits, state: Mutex::default(), filled: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a batch at the end, or refuses it. A batch always enters an empty queue.
+    pub(super) fn push(&self, pending: Pending) -> Result<(), AppendError> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(AppendError::Closed);
+        }
+        let over = |value: usize, max: usize| value as f64 > max as f64 * self.limits.threshold;
+        let (depth, bytes) = (state.depth + pending.slots.len(), state.bytes + pending.frames.len());
+        if !state.waiting.is_empty() && (over(depth, self.limits.depth_max) || over(bytes, self.limits.bytes_max)) {
+            let retry_after_s = self.limits.retry_after_s;
+            return Err(AppendError::Overloaded { depth: state.depth, bytes: state.bytes, retry_after_s });
+        }
+        (state.depth, state.bytes) = (depth, bytes);
+        state.waiting.push_back(pending);
+        drop(state);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Takes batches of about `bytes_max` bytes; waits for the first one, at most `patience`.
+    pub(super) fn drain(&self, bytes_max: usize, patience: Option<Duration>) -> Drained {
+        let mut state = self.state();
+        while state.waiting.is_empty() {
+            if state.closed {
+                return Drained::Closed;
+            }
+            state = match patience {
+                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(patience) => {
+                    let (state, wait) =
+                        self.filled.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
+                    if wait.timed_out() && state.waiting.is_empty() && !state.closed {
+                        return Drained::Idle;
+                    }
+                    state
+                }
+            };
+        }
+        let mut taken = Vec::new();
+        let mut bytes = 0;
+        while let Some(next) = state.waiting.front() {
+            if !taken.is_empty() && bytes + next.frames.len() > bytes_max {
+                break;
+            }
+            bytes += next.frames.len();
+            state.depth -= next.slots.len();
+            taken.extend(state.waiting.pop_front());
+        }
+        state.bytes -= bytes;
+        Drained::Batches(taken)
+    }
+
+    /// Refuses further batches; those inside are still drained.
+    pub(super) fn close(&self) {
+        self.state().closed = true;
+        self.filled.notify_all();
+    }
+
+    /// Events and bytes waiting.
+    pub(super) fn load(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.depth, state.bytes)
+    }
+
+    pub(super) fn limits(&self) -> QueueLimits {
+        self.limits
+    }
+}

@@ -1,0 +1,50 @@
+//! What both SQLite files need: private files, patience with other connections, and telling damage from absence.
+//!
+//! SQLite serves Views and Control, never the log (`docs/adr`: an index and a projection of it). Its errors are
+//! mapped in the adapters and never leave this crate.
+
+use std::error::Error;
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, ErrorCode};
+
+/// The reason a port's error carries as its source.
+pub(crate) type Cause = Box<dyn Error + Send + Sync>;
+
+/// How long a connection waits for the lock of another one.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// More than the statements of either file.
+const STATEMENTS_KEPT: usize = 48;
+
+/// Opens the file at `path`, made if it is not there; only its owner may read it.
+///
+/// SQLite gives its side files (`-wal`, `-shm`) the same mode. Errors: the file cannot be opened; what is in it
+/// is not looked at yet.
+pub(crate) fn open_private(path: &Path) -> Result<Connection, Cause> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    Ok(connection)
+}
+
+/// True if `error` says that the file itself is damaged, or never was a database.
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// The error for a stored value that no version of this program wrote.
+pub(crate) fn unreadable(column: usize, kind: Type, reason: impl Into<Cause>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, kind, reason.into())
+}
+
+/// Locks `mutex`. A thread that panicked while it held it left nothing half done: its transaction was rolled back.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

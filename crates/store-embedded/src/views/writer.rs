@@ -1,0 +1,66 @@
+//! The one connection that writes: a batch in, a transaction out.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use tidegate_domain::ports::ViewsBatch;
+use tidegate_domain::risk::HalfLife;
+use tidegate_domain::session::{Session, SessionKey};
+
+use super::known::{Known, Project};
+use super::{assessments, parked, schema, session_rows};
+
+/// The writing connection, and what it knows of the rows.
+pub(super) struct Writer {
+    connection: Connection,
+    known: Known,
+    half_life: HalfLife,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection, half_life: HalfLife) -> Self {
+        Self { connection, known: Known::default(), half_life }
+    }
+
+    /// Writes all of `batch` or nothing (V1).
+    ///
+    /// While the transaction is open, `known` holds rows that do not exist yet. So it is taken out first and put
+    /// back only once they do: a commit that fails, or panics, leaves nothing known.
+    pub(super) fn commit(&mut self, batch: &ViewsBatch) -> rusqlite::Result<()> {
+        let mut known = std::mem::take(&mut self.known);
+        let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        session_rows::write(&tx, &mut known, &batch.sessions, self.half_life)?;
+        assessments::write(&tx, &mut known, &batch.assessed)?;
+        parked::write(&tx, &mut known, &batch.parked)?;
+        schema::set_checkpoint(&tx, batch.checkpoint.0)?;
+        tx.commit()?;
+        known.trim();
+        self.known = known;
+        Ok(())
+    }
+
+    /// The states of `keys`, in order.
+    pub(super) fn load(&mut self, keys: &[SessionKey]) -> rusqlite::Result<Vec<Option<Session>>> {
+        self.known.trim();
+        keys.iter().map(|key| session_rows::load(&self.connection, &mut self.known, key)).collect()
+    }
+}
+
+/// The number of project `name`, if it has one.
+pub(super) fn project_no(views: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    views.prepare_cached("SELECT no FROM projects WHERE name = ?1")?.query_row([name], |row| row.get(0)).optional()
+}
+
+/// Project `name`, given the next number if it is new.
+pub(super) fn project<'k>(
+    tx: &Connection,
+    known: &'k mut Known,
+    name: &str,
+) -> rusqlite::Result<&'k mut Project> {
+    if !known.projects.contains_key(name) {
+        let no = match project_no(tx, name)? {
+            Some(no) => no,
+            None => tx.prepare_cached("INSERT INTO projects(name) VALUES (?1)")?.insert([name])?,
+        };
+        known.projects.insert(name.into(), Project { no, ..Project::default() });
+    }
+    Ok(known.projects.get_mut(name).expect("inserted above"))
+}
