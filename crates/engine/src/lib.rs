@@ -1,1 +1,7 @@
-//! placeholder
+//! The use cases over ports: intake, pipeline, query, live, access. Knows no store, no HTTP and no clock of its own.
+
+pub mod access;
+pub mod intake;
+pub mod live;
+pub mod pipeline;
+pub mod query;

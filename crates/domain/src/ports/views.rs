@@ -105,11 +105,14 @@ pub trait Views: Send + Sync {
     /// First position not yet folded; 0 when empty.
     async fn checkpoint(&self) -> Result<Position, ViewsError>;
 
-    /// The states of `keys`, in order; `None` for a session never seen.
+    /// The states of `keys`, in order; `None` for a session never seen. For the pipeline, whose thread may block.
     async fn load_sessions(&self, keys: &[SessionKey]) -> Result<Vec<Option<Session>>, ViewsError>;
 
     /// Applies `batch` in one transaction (V1).
     async fn commit(&self, batch: &ViewsBatch) -> Result<(), ViewsError>;
+
+    /// One session of a project, for a reader; `None` if the project has none of this id.
+    async fn session(&self, key: &SessionKey) -> Result<Option<Session>, ViewsError>;
 
     /// One page of a project's sessions.
     async fn sessions(&self, project: &str, query: &SessionQuery) -> Result<SessionPage, ViewsError>;

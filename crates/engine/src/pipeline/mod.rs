@@ -1,0 +1,160 @@
+//! The pipeline: one batch of the log in, one commit on Views out, checkpoint included (law 3).
+//!
+//! It tails the log from memory while it keeps up and from disk when it does not; the log decides which. It never
+//! makes an ack wait. A failed commit is tried again with the same batch until it goes through or the pipeline is
+//! stopped: nothing is skipped.
+
+mod fold;
+mod sessions;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tidegate_domain::assessment::Screener;
+use tidegate_domain::id::Position;
+use tidegate_domain::ports::{EventLog, LogError, Stored, Views, ViewsError};
+use tidegate_domain::risk::HalfLife;
+use tidegate_domain::time::UnixMs;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use fold::Folded;
+use sessions::SessionCache;
+
+/// Shortest and longest pause before a failed step is tried again.
+const RETRY_MIN: Duration = Duration::from_millis(50);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// Sessions kept in memory between batches.
+const CACHED_SESSIONS_MAX: usize = 20_000;
+
+/// What became of one batch.
+#[derive(Clone, Debug, Default)]
+pub struct BatchReport {
+    /// Events folded.
+    pub events: usize,
+    /// Risk scores of the texts screened that were not clear.
+    pub risk_scores: Vec<f64>,
+    /// Texts screened, clear ones too.
+    pub screened: usize,
+    /// Events parked.
+    pub parked: usize,
+    /// Time spent screening.
+    pub screening: Duration,
+    /// Time from reading the batch to its commit.
+    pub total: Duration,
+    /// When the last event of the batch was recorded.
+    pub last_recorded_at: UnixMs,
+}
+
+/// Hears of each committed batch; for metrics.
+pub trait Observer: Send + Sync {
+    /// A batch was committed.
+    fn committed(&self, report: &BatchReport);
+}
+
+/// Why a step failed; each is tried again.
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Views(#[from] ViewsError),
+}
+
+/// Folds the log of one shard into Views.
+pub struct Pipeline {
+    log: Arc<dyn EventLog>,
+    views: Arc<dyn Views>,
+    screener: Arc<dyn Screener>,
+    observer: Arc<dyn Observer>,
+    half_life: HalfLife,
+    batch_max_bytes: usize,
+    cache: SessionCache,
+    checkpoint: watch::Sender<Position>,
+}
+
+impl Pipeline {
+    /// A pipeline that goes on where Views' checkpoint stands.
+    pub async fn open(
+        log: Arc<dyn EventLog>,
+        views: Arc<dyn Views>,
+        screener: Arc<dyn Screener>,
+        observer: Arc<dyn Observer>,
+        half_life: HalfLife,
+        batch_max_bytes: usize,
+    ) -> Result<Self, ViewsError> {
+        let checkpoint = watch::Sender::new(views.checkpoint().await?);
+        let cache = SessionCache::new(CACHED_SESSIONS_MAX);
+        Ok(Self { log, views, screener, observer, half_life, batch_max_bytes, cache, checkpoint })
+    }
+
+    /// The first position not yet folded, as it moves.
+    pub fn checkpoint(&self) -> watch::Receiver<Position> {
+        self.checkpoint.subscribe()
+    }
+
+    /// Folds until `stop`; a batch at hand is finished first.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut pause = RETRY_MIN;
+        while !stop.is_cancelled() {
+            match self.step().await {
+                Ok(0) => {
+                    let from = *self.checkpoint.borrow();
+                    tokio::select! {
+                        () = self.log.wait_past(from) => {}
+                        () = stop.cancelled() => {}
+                    }
+                }
+                Ok(_) => pause = RETRY_MIN,
+                Err(error) => {
+                    let cause: &dyn std::error::Error = &error;
+                    tracing::error!(error = cause, retry_ms = pause.as_millis() as u64, "pipeline: a batch failed");
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = stop.cancelled() => {}
+                    }
+                    pause = (pause * 2).min(RETRY_MAX);
+                }
+            }
+        }
+    }
+
+    /// Folds all that the log holds now, and stops there. For imports and rebuilds.
+    pub async fn catch_up(&mut self, mut progress: impl FnMut(Position)) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        while self.step().await? > 0 {
+            progress(*self.checkpoint.borrow());
+        }
+        Ok(())
+    }
+
+    /// Folds one batch; the number of positions it went on.
+    async fn step(&mut self) -> Result<u64, StepError> {
+        let from = *self.checkpoint.borrow();
+        let page = self.log.read(from, self.batch_max_bytes).await?;
+        let next = page.next.unwrap_or(from).max(from);
+        if next == from {
+            return Ok(0);
+        }
+        let started = Instant::now();
+        let folded = self.fold(&page.records, next).await?;
+        let Folded { batch, mut report } = folded;
+        if let Err(error) = self.views.commit(&batch).await {
+            // The cache may be ahead of what is committed.
+            self.cache.clear();
+            return Err(error.into());
+        }
+        self.cache.put(batch.sessions);
+        report.total = started.elapsed();
+        self.checkpoint.send_replace(next);
+        self.observer.committed(&report);
+        Ok(next.0 - from.0)
+    }
+
+    async fn fold(&mut self, records: &[Stored], next: Position) -> Result<Folded, ViewsError> {
+        let decoded = fold::decode(records);
+        let missing = self.cache.missing(&decoded.keys);
+        let loaded = self.views.load_sessions(&missing).await?;
+        let sessions = self.cache.take(&decoded.keys, missing.into_iter().zip(loaded));
+        Ok(fold::fold(decoded, sessions, self.screener.as_ref(), self.half_life, next))
+    }
+}

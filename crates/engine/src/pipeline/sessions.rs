@@ -1,0 +1,73 @@
+//! The sessions of recent batches in memory: two generations, so that the memory is bounded and the busy ones stay.
+
+use std::collections::HashMap;
+
+use tidegate_domain::session::{Session, SessionKey};
+
+/// Sessions by key, at most about `capacity` of them.
+pub(super) struct SessionCache {
+    young: HashMap<SessionKey, Session>,
+    old: HashMap<SessionKey, Session>,
+    capacity: usize,
+}
+
+impl SessionCache {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { young: HashMap::new(), old: HashMap::new(), capacity }
+    }
+
+    /// Those of `keys` that are not here.
+    pub(super) fn missing(&self, keys: &[SessionKey]) -> Vec<SessionKey> {
+        keys.iter().filter(|key| !self.young.contains_key(key) && !self.old.contains_key(key)).cloned().collect()
+    }
+
+    /// Takes the sessions of `keys` out, in order; those not here come from `loaded`, and new ones are empty.
+    pub(super) fn take(
+        &mut self,
+        keys: &[SessionKey],
+        loaded: impl Iterator<Item = (SessionKey, Option<Session>)>,
+    ) -> Vec<Session> {
+        let mut loaded: HashMap<SessionKey, Option<Session>> = loaded.collect();
+        keys.iter()
+            .map(|key| {
+                let cached = self.young.remove(key).or_else(|| self.old.remove(key));
+                cached.or_else(|| loaded.remove(key).flatten()).unwrap_or_default()
+            })
+            .collect()
+    }
+
+    /// Puts back what a batch changed.
+    pub(super) fn put(&mut self, sessions: Vec<(SessionKey, Session)>) {
+        self.young.extend(sessions);
+        if self.young.len() * 2 > self.capacity {
+            self.old = std::mem::take(&mut self.young);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.young.clear();
+        self.old.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: usize) -> SessionKey {
+        SessionKey { project: "p".into(), session: n.to_string() }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_busy_session_stays() {
+        let mut cache = SessionCache::new(100);
+        for n in 1..10_000 {
+            let busy = cache.take(&[key(0)], std::iter::empty()).remove(0);
+            let counted = Session { event_count: busy.event_count + 1, ..busy };
+            cache.put(vec![(key(0), counted), (key(n), Session::default())]);
+            assert!(cache.young.len() + cache.old.len() <= 102);
+        }
+        assert_eq!(cache.take(&[key(0)], std::iter::empty())[0].event_count, 9_999);
+        assert_eq!(cache.missing(&[key(1), key(9_999)]), [key(1)]);
+    }
+}

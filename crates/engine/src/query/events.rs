@@ -1,0 +1,93 @@
+//! Lists of events: from the postings of the log, or from the assessments when only risky ones are wanted.
+
+use tidegate_domain::assessment::{Category, RiskScore};
+use tidegate_domain::dedup::stream_hash;
+use tidegate_domain::filter::{EventCursor, EventFilter, Order};
+use tidegate_domain::id::Position;
+use tidegate_domain::ports::Stored;
+use tidegate_domain::record;
+
+use super::{EventPage, FoundEvent, Query, QueryError};
+
+/// Most records looked at in one step.
+const STEP_MAX: usize = 1000;
+
+/// True if the record is one of `project`'s.
+pub(super) fn belongs(stored: &Stored, project: &str) -> bool {
+    record::decode(&stored.bytes).is_ok_and(|event| event.project_id == project)
+}
+
+fn admits(filter: &EventFilter, project: &str, stored: &Stored) -> bool {
+    record::decode(&stored.bytes).is_ok_and(|event| {
+        event.project_id == project && filter.admits_event(&event, stored.receipt.recorded_at)
+    })
+}
+
+fn admits_found(filter: &EventFilter, found: &FoundEvent) -> bool {
+    match &found.assessed {
+        Some(assessed) => filter.admits_assessment(assessed.assessment.category, assessed.assessment.risk_score),
+        None if found.is_screened => filter.admits_assessment(Category::LowRisk, RiskScore::ZERO),
+        // Not screened yet: it is listed only when nothing is asked of its risk.
+        None => filter.category.is_none() && filter.min_risk.is_none(),
+    }
+}
+
+impl Query {
+    /// A page of a project's events that `filter` admits, at positions below `until`.
+    ///
+    /// - `cursor`: where to start and which way; `limit`: 1..=1000 events.
+    /// - The page is short, but has a cursor, when `scan_max_records` records were looked at.
+    /// - Errors: [`QueryError`], may be retried.
+    pub async fn events(
+        &self,
+        project: &str,
+        filter: &EventFilter,
+        cursor: EventCursor,
+        until: Position,
+        limit: usize,
+    ) -> Result<EventPage, QueryError> {
+        let mut page = EventPage::default();
+        let mut next = Some(cursor.position);
+        let mut looked_at = 0;
+        while let Some(from) = next
+            && page.events.len() < limit
+            && looked_at < self.scan_max_records
+        {
+            let (records, after) = self.candidates(project, filter, from, cursor.order, limit).await?;
+            looked_at += records.len().max(1);
+            next = after.filter(|after| cursor.order == Order::Desc || *after < until);
+            let kept = records.into_iter().filter(|r| r.receipt.position < until && admits(filter, project, r)).collect();
+            let found = self.with_assessments(project, kept).await?;
+            for event in found.into_iter().filter(|found| admits_found(filter, found)) {
+                if page.events.len() == limit {
+                    next = Some(event.stored.receipt.position);
+                    break;
+                }
+                page.events.push(event);
+            }
+        }
+        page.next = next.map(|position| EventCursor { order: cursor.order, position });
+        Ok(page)
+    }
+
+    /// Records that may match, from `from` on, and where to go on.
+    async fn candidates(
+        &self,
+        project: &str,
+        filter: &EventFilter,
+        from: Position,
+        order: Order,
+        limit: usize,
+    ) -> Result<(Vec<Stored>, Option<Position>), QueryError> {
+        // One more than wanted, so that a full page knows where the next one starts.
+        let step = (limit + 1).clamp(64, STEP_MAX);
+        if filter.wants_risk() && filter.session.is_none() {
+            let min_risk = filter.min_risk.unwrap_or(RiskScore::ZERO);
+            let page = self.views.risky(project, filter.category, min_risk, from, order, step).await?;
+            return Ok((self.log.get(&page.positions).await?, page.next));
+        }
+        let stream = stream_hash(project, filter.session.as_deref());
+        let page = self.log.find(stream, from, order, step).await?;
+        Ok((page.records, page.next))
+    }
+}

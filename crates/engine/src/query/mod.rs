@@ -1,0 +1,119 @@
+//! Queries: events and sessions of one project, with what was derived from them.
+//!
+//! - **Q1 tenant**: a row of another project is as good as none.
+//! - **Q2 pages**: a list neither skips nor repeats a row that stays; a page may be short while it has a cursor,
+//!   because the work for one page is bounded.
+
+mod events;
+mod sessions;
+
+use std::sync::Arc;
+
+use tidegate_domain::filter::EventCursor;
+use tidegate_domain::id::{EventId, Position};
+use tidegate_domain::ports::{Assessed, EventLog, LogError, Parked, SessionPage, Stored, Views, ViewsError};
+use tidegate_domain::filter::SessionQuery;
+use tidegate_domain::risk::HalfLife;
+use tokio::sync::watch;
+
+pub use sessions::{SessionDetail, Snapshot};
+
+/// Why a query was not answered. May be retried.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The log could not be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Views could not be read.
+    #[error(transparent)]
+    Views(#[from] ViewsError),
+}
+
+/// One event with what is known of it.
+#[derive(Clone, Debug)]
+pub struct FoundEvent {
+    /// The record; [`tidegate_domain::record::decode`] reads it.
+    pub stored: Stored,
+    /// What screening said; `None` if nothing, or not yet.
+    pub assessed: Option<Assessed>,
+    /// True once the pipeline has folded the event.
+    pub is_screened: bool,
+}
+
+/// A page of events.
+#[derive(Clone, Debug, Default)]
+pub struct EventPage {
+    /// The events, in the order asked for.
+    pub events: Vec<FoundEvent>,
+    /// Where the next page starts; `None` at the end.
+    pub next: Option<EventCursor>,
+}
+
+/// Answers questions about events and sessions.
+pub struct Query {
+    log: Arc<dyn EventLog>,
+    views: Arc<dyn Views>,
+    checkpoint: watch::Receiver<Position>,
+    half_life: HalfLife,
+    scan_max_records: usize,
+}
+
+impl Query {
+    /// Queries over a log and its Views. `scan_max_records` bounds the records looked at for one page.
+    pub fn new(
+        log: Arc<dyn EventLog>,
+        views: Arc<dyn Views>,
+        checkpoint: watch::Receiver<Position>,
+        half_life: HalfLife,
+        scan_max_records: usize,
+    ) -> Self {
+        Self { log, views, checkpoint, half_life, scan_max_records }
+    }
+
+    /// The first position not yet folded.
+    pub fn checkpoint(&self) -> Position {
+        *self.checkpoint.borrow()
+    }
+
+    /// The checkpoint as it moves.
+    pub fn watch_checkpoint(&self) -> watch::Receiver<Position> {
+        self.checkpoint.clone()
+    }
+
+    /// How fast session risk fades.
+    pub fn half_life(&self) -> HalfLife {
+        self.half_life
+    }
+
+    /// One event of a project; `None` if the project has none of this id (Q1).
+    pub async fn event(&self, project: &str, id: EventId) -> Result<Option<FoundEvent>, QueryError> {
+        let (_, position) = id.location();
+        let found = self.log.get(&[position]).await?;
+        let own = found.into_iter().find(|stored| stored.receipt.id == id && events::belongs(stored, project));
+        let Some(stored) = own else { return Ok(None) };
+        Ok(self.with_assessments(project, vec![stored]).await?.pop())
+    }
+
+    /// A page of a project's sessions.
+    pub async fn sessions(&self, project: &str, query: &SessionQuery) -> Result<SessionPage, QueryError> {
+        Ok(self.views.sessions(project, query).await?)
+    }
+
+    /// A project's parked events.
+    pub async fn parked(&self, project: &str, from: Position, max: usize) -> Result<Vec<Parked>, QueryError> {
+        Ok(self.views.parked(project, from, max).await?)
+    }
+
+    /// The records with their assessments.
+    async fn with_assessments(&self, project: &str, records: Vec<Stored>) -> Result<Vec<FoundEvent>, QueryError> {
+        let checkpoint = self.checkpoint();
+        let positions: Vec<_> = records.iter().map(|r| r.receipt.position).collect();
+        let mut assessed = self.views.assessments(project, &positions).await?;
+        let found = records.into_iter().map(|stored| FoundEvent {
+            assessed: assessed.remove(&stored.receipt.position),
+            is_screened: stored.receipt.position < checkpoint,
+            stored,
+        });
+        Ok(found.collect())
+    }
+}
