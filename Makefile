@@ -14,9 +14,10 @@ run: ## serve in development mode on the loopback address
 
 test: ## every test of the workspace, doc tests too; with cargo-nextest where it is installed
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		set -x; cargo nextest run $(CARGO_FLAGS) --workspace && cargo test $(CARGO_FLAGS) --workspace --doc; \
+		set -x; cargo test $(CARGO_FLAGS) --workspace --doc && \
+		cargo nextest run $(CARGO_FLAGS) --workspace --no-fail-fast; \
 	else \
-		set -x; cargo test $(CARGO_FLAGS) --workspace; \
+		set -x; cargo test $(CARGO_FLAGS) --workspace --no-fail-fast; \
 	fi
 
 lint: ## formatting and clippy, warnings are errors

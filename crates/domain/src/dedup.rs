@@ -40,7 +40,13 @@ pub fn key(project: &str, idempotency_key: &str, sender_bytes: &[u8]) -> Key {
 }
 
 /// The fingerprint of the moderation door: same source, author and content within the window.
-pub fn moderation_fingerprint(project: &str, source: &str, author: &str, content: &str, window_ms: u32) -> Fingerprint {
+pub fn moderation_fingerprint(
+    project: &str,
+    source: &str,
+    author: &str,
+    content: &str,
+    window_ms: u32,
+) -> Fingerprint {
     Fingerprint { hash: hash(&["moderation", project, source, author, content]), window_ms }
 }
 

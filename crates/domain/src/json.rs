@@ -91,7 +91,8 @@ fn number_end(raw: &[u8], start: usize) -> Result<usize, Fault> {
         .unwrap_or(raw.len() - start);
     let digits = &raw[start..start + len];
     let may_overflow = len > 300 || digits.iter().any(|b| matches!(b, b'e' | b'E'));
-    let finite = |d| std::str::from_utf8(d).ok().and_then(|d| d.parse::<f64>().ok()).is_some_and(f64::is_finite);
+    let finite =
+        |d| std::str::from_utf8(d).ok().and_then(|d| d.parse::<f64>().ok()).is_some_and(f64::is_finite);
     if may_overflow && !finite(digits) {
         return Err(Fault { at: start, code: "number_out_of_range" });
     }
@@ -215,7 +216,10 @@ mod tests {
 
     #[test]
     fn the_pointer_names_the_innermost_field() {
-        assert_eq!(refused(r#"{"a":{"b/c":[1,2,{"d":"\ud800"}]}}"#), ("/data/a/b~1c/2/d".into(), "lone_surrogate"));
+        assert_eq!(
+            refused(r#"{"a":{"b/c":[1,2,{"d":"\ud800"}]}}"#),
+            ("/data/a/b~1c/2/d".into(), "lone_surrogate")
+        );
         assert_eq!(refused(r#"{"ok":"x","n":[0, -1e400]}"#), ("/data/n/1".into(), "number_out_of_range"));
         assert_eq!(refused(r#"{"a":[[[[1]]]]}"#).1, "too_deep");
         assert_eq!(refused(r#"{"\udc00":1}"#).1, "lone_surrogate");
@@ -229,7 +233,8 @@ mod tests {
 
     #[test]
     fn a_long_integer_and_a_pair_of_surrogates_are_kept() {
-        let raw = r#"{"big":123456789012345678901234567890,"smile":"\ud83d\ude00","quote":"\"{[","tiny":1e-400}"#;
+        let raw =
+            r#"{"big":123456789012345678901234567890,"smile":"\ud83d\ude00","quote":"\"{[","tiny":1e-400}"#;
         assert_eq!(check(raw, 4, ""), Ok(()));
     }
 

@@ -78,7 +78,8 @@ impl Access {
         let known = self.keys.read().unwrap_or_else(PoisonError::into_inner).0;
         if always || version != known {
             let kept = self.control.keys().await?;
-            let table = kept.into_iter().chain(self.fixed.iter().cloned()).map(|key| (key.hash, key)).collect();
+            let table =
+                kept.into_iter().chain(self.fixed.iter().cloned()).map(|key| (key.hash, key)).collect();
             *self.keys.write().unwrap_or_else(PoisonError::into_inner) = (version, Arc::new(table));
         }
         Ok(())
@@ -147,7 +148,9 @@ impl Access {
     pub async fn rotate(&self, id: &str, overlap_ms: i64) -> Result<Option<IssuedKey>, ControlError> {
         let now = self.clock.now();
         let keys = self.control.keys().await?;
-        let Some(old) = keys.into_iter().find(|key| key.id == id && key.is_live(now)) else { return Ok(None) };
+        let Some(old) = keys.into_iter().find(|key| key.id == id && key.is_live(now)) else {
+            return Ok(None);
+        };
         let issued = self.issue(&old.project, old.scopes, &old.label, None).await?;
         self.control.expire_key(id, now.plus_ms(overlap_ms)).await?;
         self.reload(true).await?;

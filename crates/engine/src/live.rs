@@ -39,7 +39,13 @@ pub struct LiveReader {
 
 impl LiveReader {
     /// A reader of `project` from position `from` on; `None` starts with what comes next.
-    pub fn new(query: &Query, project: &str, filter: EventFilter, from: Option<Position>, lag_max_events: u64) -> Self {
+    pub fn new(
+        query: &Query,
+        project: &str,
+        filter: EventFilter,
+        from: Option<Position>,
+        lag_max_events: u64,
+    ) -> Self {
         let checkpoint = query.watch_checkpoint();
         let position = from.unwrap_or_else(|| query.checkpoint());
         Self { project: project.to_owned(), filter, position, checkpoint, lag_max_events }

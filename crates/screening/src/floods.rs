@@ -98,6 +98,7 @@ mod tests {
     fn three_marks_in_a_row_are_repeated_punctuation() {
         assert_eq!(floods("repeated_punctuation", "Wow!! Really?? No!?"), [""; 0]);
         assert_eq!(floods("repeated_punctuation", "Wow!!! Really?!? é!!!!"), ["!!!", "?!?", "!!!!"]);
+        assert_eq!(floods("repeated_punctuation", "Really?!?"), ["?!?"]);
     }
 
     #[test]

@@ -30,6 +30,7 @@ fn any_text() -> impl Strategy<Value = String> {
         "İ",
         "\u{212a}",
         "ß",
+        "é ",
         "_",
         "-----",
         " ",
@@ -76,6 +77,9 @@ proptest! {
     #[test]
     fn sc3_spans_lie_inside_the_text_on_character_boundaries(text in any_text()) {
         assert_lawful(&text, &screen(&text));
+        let offensive = ["é", "🤡", "İ", "ß aaaaa", "you’re"].map(str::to_owned).to_vec();
+        let foreign = LexicalScreener::new(&Lexicon { offensive, ..Lexicon::default() }).unwrap();
+        assert_lawful(&text, &foreign.screen(&text));
     }
 
     #[test]

@@ -1,3 +1,16 @@
 //! The server: HTTP, auth, config, wiring and the command line. The only crate that knows all the others.
+//!
+//! - [`doors`]: wire shapes in; [`api`]: what is read back; [`http`]: connections, bodies, access, problems.
+//! - [`app`]: what handlers work with; [`run`]: a server from start to stop.
+//! - [`config`]: settings; [`metrics`]; [`telemetry`]; [`cli`]: the commands.
 
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod clock;
 pub mod config;
+pub mod doors;
+pub mod http;
+pub mod metrics;
+pub mod run;
+pub mod telemetry;

@@ -1,1 +1,4 @@
-//! placeholder
+//! The laws of the ports, models to compare with, and a world that a test holds.
+
+pub mod event_log;
+pub mod world;

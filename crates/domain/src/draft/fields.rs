@@ -13,7 +13,12 @@ pub struct RawFields<'a> {
     pub members: Vec<(Cow<'a, str>, &'a RawValue)>,
     /// False if the value was something else than an object.
     pub is_object: bool,
+    /// True if there were more than [`MEMBERS_MAX`] members; the rest was left out, so the event must be refused.
+    pub is_cut: bool,
 }
+
+/// Most members of one event's object: bounds the memory that a hostile body can ask for.
+pub const MEMBERS_MAX: usize = 256;
 
 impl<'de: 'a, 'a> Deserialize<'de> for RawFields<'a> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -55,11 +60,15 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawFields<'de>, A::Error> {
         let mut members = Vec::with_capacity(12);
         while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            if members.len() == MEMBERS_MAX {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                return Ok(RawFields { members, is_object: true, is_cut: true });
+            }
             if value.get() != "null" {
                 members.push((name, value));
             }
         }
-        Ok(RawFields { members, is_object: true })
+        Ok(RawFields { members, is_object: true, is_cut: false })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawFields<'de>, A::Error> {

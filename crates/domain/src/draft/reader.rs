@@ -146,10 +146,15 @@ impl<'r> FieldReader<'r> {
         if raw.get().starts_with('"') {
             return Some(Reference { id: self.id(name, raw)?, kind: None });
         }
-        let fields: RawFields<'a> = serde_json::from_str(raw.get()).ok().filter(|f: &RawFields<'a>| f.is_object).or_else(|| {
-            self.refuse(name, "wrong_type", format!("expected an object with id and type, got {}", kind_of(raw.get())));
-            None
-        })?;
+        let fields: RawFields<'a> =
+            serde_json::from_str(raw.get()).ok().filter(|f: &RawFields<'a>| f.is_object).or_else(|| {
+                self.refuse(
+                    name,
+                    "wrong_type",
+                    format!("expected an object with id and type, got {}", kind_of(raw.get())),
+                );
+                None
+            })?;
         let first_error = self.errors.len();
         let (mut id, mut kind) = (None, None);
         for (member, value) in &fields.members {
@@ -187,12 +192,17 @@ impl<'r> FieldReader<'r> {
         let text = raw.get();
         let parsed = if text.starts_with('"') {
             let text = self.string(name, raw)?;
-            UnixMs::parse(&text).or_else(|| naive_is_utc.then(|| UnixMs::parse(&format!("{text}Z"))).flatten())
+            UnixMs::parse(&text)
+                .or_else(|| naive_is_utc.then(|| UnixMs::parse(&format!("{text}Z"))).flatten())
         } else {
             text.parse::<i64>().ok().and_then(|_| UnixMs::parse(text))
         };
         let Some(moment) = parsed else {
-            self.refuse(name, "invalid_time", "expected an RFC 3339 time with an offset, or Unix milliseconds");
+            self.refuse(
+                name,
+                "invalid_time",
+                "expected an RFC 3339 time with an offset, or Unix milliseconds",
+            );
             return None;
         };
         self.near_now(name, moment)
@@ -202,12 +212,20 @@ impl<'r> FieldReader<'r> {
         let (ahead_s, behind_s) = (self.limits.occurred_ahead_max_s, self.limits.occurred_behind_max_s);
         let off_s = moment.0.saturating_sub(self.now.0) / 1000;
         if off_s > 0 && off_s.unsigned_abs() > ahead_s {
-            self.refuse(name, "too_far_ahead", format!("at most {ahead_s} s ahead of the server, got {off_s} s"));
+            self.refuse(
+                name,
+                "too_far_ahead",
+                format!("at most {ahead_s} s ahead of the server, got {off_s} s"),
+            );
             return None;
         }
         if off_s < 0 && off_s.unsigned_abs() > behind_s {
             let off_s = off_s.unsigned_abs();
-            self.refuse(name, "too_far_behind", format!("at most {behind_s} s behind the server, got {off_s} s"));
+            self.refuse(
+                name,
+                "too_far_behind",
+                format!("at most {behind_s} s behind the server, got {off_s} s"),
+            );
             return None;
         }
         Some(moment.0)
@@ -216,7 +234,11 @@ impl<'r> FieldReader<'r> {
     /// Keeps a field that the door does not know. Nothing is lost: it ends in the envelope's `context.extra`.
     pub fn keep_unknown(&mut self, name: &str, raw: &RawValue) {
         if name.len() > ID_MAX_BYTES {
-            self.refuse("", "name_too_long", format!("member names have at most {ID_MAX_BYTES} bytes, got {}", name.len()));
+            self.refuse(
+                "",
+                "name_too_long",
+                format!("member names have at most {ID_MAX_BYTES} bytes, got {}", name.len()),
+            );
         } else if self.raw_json(name, raw.get()).is_some() {
             self.extra.push((name.to_owned(), json::compact(raw.get()).into_owned()));
         }
@@ -239,7 +261,11 @@ impl<'r> FieldReader<'r> {
         object.push('}');
         let max = self.limits.data_max_bytes;
         if object.len() > max {
-            self.refuse("", "too_long", format!("unknown fields: at most {max} bytes together, got {}", object.len()));
+            self.refuse(
+                "",
+                "too_long",
+                format!("unknown fields: at most {max} bytes together, got {}", object.len()),
+            );
         }
         Some(object)
     }
@@ -267,7 +293,10 @@ mod tests {
 
     const NOW: UnixMs = UnixMs(1_800_000_000_000);
 
-    fn read<T>(json: &str, f: impl FnOnce(&mut FieldReader<'_>, &RawValue) -> Option<T>) -> Result<T, FieldError> {
+    fn read<T>(
+        json: &str,
+        f: impl FnOnce(&mut FieldReader<'_>, &RawValue) -> Option<T>,
+    ) -> Result<T, FieldError> {
         let limits = EventLimits::default();
         let mut reader = FieldReader::new(&limits, NOW);
         let raw: &RawValue = serde_json::from_str(json).unwrap();
@@ -288,8 +317,14 @@ mod tests {
         let long = format!("\"{}\"", "x".repeat(256));
         let error = read(&long, |r, v| r.session_id("sessionId", v).map(Cow::into_owned)).unwrap_err();
         assert_eq!(error.detail, "at most 255 bytes, got 256");
-        assert_eq!(read("\"a b\"", |r, v| r.type_name("type", v).map(Cow::into_owned)).unwrap_err().code, "invalid_character");
-        assert_eq!(read("\"\\ud800\"", |r, v| r.string("content", v).map(Cow::into_owned)).unwrap_err().code, "lone_surrogate");
+        assert_eq!(
+            read("\"a b\"", |r, v| r.type_name("type", v).map(Cow::into_owned)).unwrap_err().code,
+            "invalid_character"
+        );
+        assert_eq!(
+            read("\"\\ud800\"", |r, v| r.string("content", v).map(Cow::into_owned)).unwrap_err().code,
+            "lone_surrogate"
+        );
         assert_eq!(read("1e400", |r, v| r.version("schemaVersion", v)).unwrap_err().code, "out_of_range");
     }
 
@@ -305,10 +340,16 @@ mod tests {
     fn times_must_be_near_now() {
         let at = |ms: i64| format!("{}", NOW.0 + ms);
         assert!(read(&at(3_600_000), |r, v| r.time("occurredAt", v, false)).is_ok());
-        assert_eq!(read(&at(3_602_000), |r, v| r.time("occurredAt", v, false)).unwrap_err().code, "too_far_ahead");
+        assert_eq!(
+            read(&at(3_602_000), |r, v| r.time("occurredAt", v, false)).unwrap_err().code,
+            "too_far_ahead"
+        );
         assert_eq!(read("0", |r, v| r.time("occurredAt", v, false)).unwrap_err().code, "too_far_behind");
         assert!(read("\"2027-01-15T08:00:00\"", |r, v| r.time("created_at", v, true)).is_ok());
-        assert_eq!(read("\"2027-01-15T08:00:00\"", |r, v| r.time("occurredAt", v, false)).unwrap_err().code, "invalid_time");
+        assert_eq!(
+            read("\"2027-01-15T08:00:00\"", |r, v| r.time("occurredAt", v, false)).unwrap_err().code,
+            "invalid_time"
+        );
     }
 
     #[test]

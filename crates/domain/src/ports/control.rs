@@ -59,15 +59,23 @@ impl Scopes {
 
     /// Reads `ingest,read`; the error is the first name that is no scope.
     pub fn parse(list: &str) -> Result<Self, String> {
-        list.split(',').map(str::trim).filter(|name| !name.is_empty()).try_fold(Self::default(), |set, name| {
-            Scope::ALL.into_iter().find(|s| s.name() == name).map(|s| set.with(s)).ok_or_else(|| name.to_owned())
-        })
+        list.split(',').map(str::trim).filter(|name| !name.is_empty()).try_fold(
+            Self::default(),
+            |set, name| {
+                Scope::ALL
+                    .into_iter()
+                    .find(|s| s.name() == name)
+                    .map(|s| set.with(s))
+                    .ok_or_else(|| name.to_owned())
+            },
+        )
     }
 }
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = Scope::ALL.into_iter().filter(|s| self.0 & 1 << *s as u8 != 0).map(Scope::name).collect();
+        let names: Vec<_> =
+            Scope::ALL.into_iter().filter(|s| self.0 & 1 << *s as u8 != 0).map(Scope::name).collect();
         f.write_str(&names.join(","))
     }
 }

@@ -118,7 +118,11 @@ pub trait Views: Send + Sync {
     async fn sessions(&self, project: &str, query: &SessionQuery) -> Result<SessionPage, ViewsError>;
 
     /// The stored assessments of a project's events at `positions` (at most 1000).
-    async fn assessments(&self, project: &str, positions: &[Position]) -> Result<HashMap<Position, Assessed>, ViewsError>;
+    async fn assessments(
+        &self,
+        project: &str,
+        positions: &[Position],
+    ) -> Result<HashMap<Position, Assessed>, ViewsError>;
 
     /// Positions of a project's events with a stored assessment of at least `min_risk` and of `category`, from
     /// `from` on in direction `order`; at most `max`.

@@ -130,7 +130,9 @@ mod tests {
 
     #[test]
     fn a_rule_that_cannot_be_used_says_why() {
-        let rule = |name: &str, pattern: &str| RegexMask::new(&[MaskRule { name: name.into(), pattern: pattern.into() }]);
+        let rule = |name: &str, pattern: &str| {
+            RegexMask::new(&[MaskRule { name: name.into(), pattern: pattern.into() }])
+        };
         assert!(matches!(rule("a", "("), Err(RuleError::Pattern { .. })));
         assert!(matches!(rule("a", r"\w{5000}{50}"), Err(RuleError::Pattern { .. })));
         assert!(matches!(rule("a\"b", "x"), Err(RuleError::Name(_))));

@@ -37,7 +37,10 @@ impl Intake {
 
     /// An empty batch with room for about `bytes`.
     pub fn batch(&self, bytes: usize) -> Batch<'_> {
-        Batch { append: AppendBatch { bytes: Vec::with_capacity(bytes), records: Vec::new() }, mask: self.mask.as_deref() }
+        Batch {
+            append: AppendBatch { bytes: Vec::with_capacity(bytes), records: Vec::new() },
+            mask: self.mask.as_deref(),
+        }
     }
 
     /// Appends the events of `batch` and answers once they are durable, one answer per event in order.
@@ -64,12 +67,18 @@ impl Batch<'_> {
         }
         let bytes = &mut self.append.bytes;
         let encoded = record::encode(&event, bytes);
-        let key = event.idempotency_key.as_deref().map(|key| dedup::key(&event.project_id, key, encoded.sender_bytes(bytes)));
+        let key = event
+            .idempotency_key
+            .as_deref()
+            .map(|key| dedup::key(&event.project_id, key, encoded.sender_bytes(bytes)));
         self.append.records.push(NewRecord {
             start: encoded.start,
             end: encoded.end,
             project: dedup::stream_hash(&event.project_id, None),
-            session: event.session_id.as_deref().map(|session| dedup::stream_hash(&event.project_id, Some(session))),
+            session: event
+                .session_id
+                .as_deref()
+                .map(|session| dedup::stream_hash(&event.project_id, Some(session))),
             key,
             fingerprint: fingerprint(&event, rule),
         });

@@ -33,13 +33,15 @@ type Numbers = HashMap<String, HashMap<String, usize>>;
 
 /// Reads the records; those that cannot be read are parked.
 pub(super) fn decode(records: &[Stored]) -> Decoded<'_> {
-    let mut decoded = Decoded { events: Vec::with_capacity(records.len()), keys: Vec::new(), parked: Vec::new() };
+    let mut decoded =
+        Decoded { events: Vec::with_capacity(records.len()), keys: Vec::new(), parked: Vec::new() };
     let mut numbers = Numbers::new();
     for stored in records {
         match record::decode(&stored.bytes) {
             Ok(event) => {
                 let session = event.session_id.as_deref();
-                let number = session.map(|s| number_of(&mut numbers, &mut decoded.keys, &event.project_id, s));
+                let number =
+                    session.map(|s| number_of(&mut numbers, &mut decoded.keys, &event.project_id, s));
                 decoded.events.push((stored.receipt, event, number));
             }
             Err(error) => decoded.parked.push(parked(&stored.receipt, "", "decode", error.to_string())),
@@ -67,11 +69,18 @@ pub(super) fn fold(
     next: Position,
 ) -> Folded {
     let mut batch = ViewsBatch { checkpoint: next, parked: decoded.parked, ..ViewsBatch::default() };
-    let mut report = BatchReport { events: decoded.events.len(), ..BatchReport::default() };
+    let first_recorded_at =
+        decoded.events.first().map_or_else(Default::default, |(receipt, ..)| receipt.recorded_at);
+    let mut report =
+        BatchReport { events: decoded.events.len(), first_recorded_at, ..BatchReport::default() };
     for (receipt, event, number) in &decoded.events {
-        report.last_recorded_at = receipt.recorded_at;
         let Some(assessment) = screen(screener, event, &mut report) else {
-            batch.parked.push(parked(receipt, &event.project_id, "screen", "the screener panicked".to_owned()));
+            batch.parked.push(parked(
+                receipt,
+                &event.project_id,
+                "screen",
+                "the screener panicked".to_owned(),
+            ));
             continue;
         };
         let session = number.map(|number| &mut sessions[number]);
@@ -84,7 +93,8 @@ pub(super) fn fold(
     }
     report.parked = batch.parked.len();
     // A session whose every event was parked has no state.
-    batch.sessions = decoded.keys.into_iter().zip(sessions).filter(|(_, session)| session.event_count > 0).collect();
+    batch.sessions =
+        decoded.keys.into_iter().zip(sessions).filter(|(_, session)| session.event_count > 0).collect();
     Folded { batch, report }
 }
 
@@ -138,7 +148,12 @@ mod tests {
 
     fn message(position: u64, content: &str) -> Stored {
         let mut bytes = Vec::new();
-        let event = Event { project_id: "p".into(), session_id: Some("s".into()), content: Some(content.into()), ..Event::default() };
+        let event = Event {
+            project_id: "p".into(),
+            session_id: Some("s".into()),
+            content: Some(content.into()),
+            ..Event::default()
+        };
         record::encode(&event, &mut bytes);
         stored(position, bytes)
     }

@@ -42,8 +42,8 @@ pub struct BatchReport {
     pub screening: Duration,
     /// Time from reading the batch to its commit.
     pub total: Duration,
-    /// When the last event of the batch was recorded.
-    pub last_recorded_at: UnixMs,
+    /// When the first event of the batch was recorded.
+    pub first_recorded_at: UnixMs,
 }
 
 /// Hears of each committed batch; for metrics.
@@ -108,7 +108,11 @@ impl Pipeline {
                 Ok(_) => pause = RETRY_MIN,
                 Err(error) => {
                     let cause: &dyn std::error::Error = &error;
-                    tracing::error!(error = cause, retry_ms = pause.as_millis() as u64, "pipeline: a batch failed");
+                    tracing::error!(
+                        error = cause,
+                        retry_ms = pause.as_millis() as u64,
+                        "pipeline: a batch failed"
+                    );
                     tokio::select! {
                         () = tokio::time::sleep(pause) => {}
                         () = stop.cancelled() => {}
@@ -120,7 +124,10 @@ impl Pipeline {
     }
 
     /// Folds all that the log holds now, and stops there. For imports and rebuilds.
-    pub async fn catch_up(&mut self, mut progress: impl FnMut(Position)) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    pub async fn catch_up(
+        &mut self,
+        mut progress: impl FnMut(Position),
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         while self.step().await? > 0 {
             progress(*self.checkpoint.borrow());
         }

@@ -18,7 +18,10 @@ impl SessionCache {
 
     /// Those of `keys` that are not here.
     pub(super) fn missing(&self, keys: &[SessionKey]) -> Vec<SessionKey> {
-        keys.iter().filter(|key| !self.young.contains_key(key) && !self.old.contains_key(key)).cloned().collect()
+        keys.iter()
+            .filter(|key| !self.young.contains_key(key) && !self.old.contains_key(key))
+            .cloned()
+            .collect()
     }
 
     /// Takes the sessions of `keys` out, in order; those not here come from `loaded`, and new ones are empty.

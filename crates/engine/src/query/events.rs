@@ -25,7 +25,9 @@ fn admits(filter: &EventFilter, project: &str, stored: &Stored) -> bool {
 
 fn admits_found(filter: &EventFilter, found: &FoundEvent) -> bool {
     match &found.assessed {
-        Some(assessed) => filter.admits_assessment(assessed.assessment.category, assessed.assessment.risk_score),
+        Some(assessed) => {
+            filter.admits_assessment(assessed.assessment.category, assessed.assessment.risk_score)
+        }
         None if found.is_screened => filter.admits_assessment(Category::LowRisk, RiskScore::ZERO),
         // Not screened yet: it is listed only when nothing is asked of its risk.
         None => filter.category.is_none() && filter.min_risk.is_none(),
@@ -56,7 +58,10 @@ impl Query {
             let (records, after) = self.candidates(project, filter, from, cursor.order, limit).await?;
             looked_at += records.len().max(1);
             next = after.filter(|after| cursor.order == Order::Desc || *after < until);
-            let kept = records.into_iter().filter(|r| r.receipt.position < until && admits(filter, project, r)).collect();
+            let kept = records
+                .into_iter()
+                .filter(|r| r.receipt.position < until && admits(filter, project, r))
+                .collect();
             let found = self.with_assessments(project, kept).await?;
             for event in found.into_iter().filter(|found| admits_found(filter, found)) {
                 if page.events.len() == limit {

@@ -10,9 +10,9 @@ mod sessions;
 use std::sync::Arc;
 
 use tidegate_domain::filter::EventCursor;
+use tidegate_domain::filter::SessionQuery;
 use tidegate_domain::id::{EventId, Position};
 use tidegate_domain::ports::{Assessed, EventLog, LogError, Parked, SessionPage, Stored, Views, ViewsError};
-use tidegate_domain::filter::SessionQuery;
 use tidegate_domain::risk::HalfLife;
 use tokio::sync::watch;
 
@@ -89,7 +89,8 @@ impl Query {
     pub async fn event(&self, project: &str, id: EventId) -> Result<Option<FoundEvent>, QueryError> {
         let (_, position) = id.location();
         let found = self.log.get(&[position]).await?;
-        let own = found.into_iter().find(|stored| stored.receipt.id == id && events::belongs(stored, project));
+        let own =
+            found.into_iter().find(|stored| stored.receipt.id == id && events::belongs(stored, project));
         let Some(stored) = own else { return Ok(None) };
         Ok(self.with_assessments(project, vec![stored]).await?.pop())
     }
@@ -105,7 +106,11 @@ impl Query {
     }
 
     /// The records with their assessments.
-    async fn with_assessments(&self, project: &str, records: Vec<Stored>) -> Result<Vec<FoundEvent>, QueryError> {
+    async fn with_assessments(
+        &self,
+        project: &str,
+        records: Vec<Stored>,
+    ) -> Result<Vec<FoundEvent>, QueryError> {
         let checkpoint = self.checkpoint();
         let positions: Vec<_> = records.iter().map(|r| r.receipt.position).collect();
         let mut assessed = self.views.assessments(project, &positions).await?;

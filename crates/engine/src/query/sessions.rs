@@ -49,14 +49,21 @@ pub struct SessionDetail {
 
 impl Query {
     /// A session of a project at `now`; `None` if the project has none of this id.
-    pub async fn session(&self, project: &str, id: &str, now: UnixMs) -> Result<Option<SessionDetail>, QueryError> {
+    pub async fn session(
+        &self,
+        project: &str,
+        id: &str,
+        now: UnixMs,
+    ) -> Result<Option<SessionDetail>, QueryError> {
         let key = SessionKey { project: project.to_owned(), session: id.to_owned() };
         let Some(session) = self.views.session(&key).await? else { return Ok(None) };
         let row = SessionRow { id: id.to_owned(), session };
         let stream = stream_hash(project, Some(id));
         let page = self.log.find(stream, Position::MAX, Order::Desc, SNAPSHOT_EVENTS_MAX).await?;
-        let of_session = |event: &Event<'_>| event.project_id == project && event.session_id.as_deref() == Some(id);
-        let records = page.records.into_iter().filter(|r| record::decode(&r.bytes).is_ok_and(|e| of_session(&e)));
+        let of_session =
+            |event: &Event<'_>| event.project_id == project && event.session_id.as_deref() == Some(id);
+        let records =
+            page.records.into_iter().filter(|r| record::decode(&r.bytes).is_ok_and(|e| of_session(&e)));
         let found = self.with_assessments(project, records.collect()).await?;
         let half_life = self.half_life();
         let total = row.session.evidence.amount_at(now, half_life);
@@ -65,7 +72,10 @@ impl Query {
             .filter_map(|found| {
                 let (receipt, assessed) = (found.stored.receipt, found.assessed?);
                 let contribution = assessed.contribution?;
-                let left = tidegate_domain::risk::Evidence { amount: contribution.evidence, at: receipt.recorded_at };
+                let left = tidegate_domain::risk::Evidence {
+                    amount: contribution.evidence,
+                    at: receipt.recorded_at,
+                };
                 let share = if total > 0.0 { (left.amount_at(now, half_life) / total).min(1.0) } else { 0.0 };
                 Some(Snapshot {
                     event_id: receipt.id,
@@ -74,7 +84,12 @@ impl Query {
                     session_risk: contribution.session_risk,
                     event_risk: assessed.assessment.risk_score,
                     category: assessed.assessment.category,
-                    patterns: assessed.assessment.flags.iter().map(|flag| flag.code.clone().into_owned()).collect(),
+                    patterns: assessed
+                        .assessment
+                        .flags
+                        .iter()
+                        .map(|flag| flag.code.clone().into_owned())
+                        .collect(),
                     share,
                 })
             })

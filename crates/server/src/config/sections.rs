@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tidegate_domain::id::ProjectId;
 use tidegate_domain::limits::EventLimits;
+use tidegate_engine::intake::MaskRule;
 
 use super::Secret;
 
@@ -145,8 +146,14 @@ pub struct Masking {
 pub struct MaskingRule {
     /// Its name, unique.
     pub name: String,
-    /// What it matches, a regular expression. Whether it compiles is checked by who compiles it.
+    /// What it matches, a regular expression.
     pub pattern: String,
+}
+
+impl From<&MaskingRule> for MaskRule {
+    fn from(rule: &MaskingRule) -> Self {
+        Self { name: rule.name.clone(), pattern: rule.pattern.clone() }
+    }
 }
 
 /// `[stream]`

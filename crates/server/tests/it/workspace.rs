@@ -85,7 +85,7 @@ fn room(package: &str) -> &str {
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder).expect("the folder is readable").flatten().map(|entry| entry.path());
     entries
         .flat_map(|path| match path.extension() {
             _ if path.is_dir() => rust_files(&path),

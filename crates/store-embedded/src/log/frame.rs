@@ -8,13 +8,16 @@ use tidegate_domain::time::UnixMs;
 /// Bytes of a frame's header.
 pub(super) const HEADER_BYTES: usize = 32;
 
+/// Bytes of the smallest frame with a record: a header and the shortest payload.
+pub(super) const FRAME_MIN_BYTES: u64 = HEADER_BYTES as u64 + 9;
+
 const HAS_SESSION: u8 = 1;
 const HAS_KEY: u8 = 2;
 const HAS_FINGERPRINT: u8 = 4;
-/// Top bit of the length field: set for the last record of a batch.
-const BATCH_END: u32 = 1 << 31;
+/// Top bit of the length field: set for the last frame of a group.
+const GROUP_END: u32 = 1 << 31;
 /// Largest payload, bounded by that bit.
-const LEN_MASK: u32 = BATCH_END - 1;
+const LEN_MASK: u32 = GROUP_END - 1;
 
 /// A frame's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +28,11 @@ pub(super) struct Header {
     pub(super) crc: u32,
     pub(super) position: u64,
     pub(super) recorded_at: UnixMs,
-    /// Number of the write that brought it. A valid frame of group n proves that group n-1 was synced.
-    pub(super) group: u32,
-    /// True for the last record of a batch: a torn tail is cut back to one of these (L2).
-    pub(super) batch_end: bool,
+    /// Byte of the segment at which its group begins. A valid frame proves that all bytes before that one were
+    /// synced.
+    pub(super) group_start: u32,
+    /// True for the last frame of its group: without it, the group was not written to its end.
+    pub(super) group_end: bool,
 }
 
 impl Header {
@@ -37,24 +41,34 @@ impl Header {
         let bytes = bytes.get(..HEADER_BYTES)?;
         (checksum(&bytes[..28], salt) == u32_at(bytes, 28)).then(|| Self {
             len: u32_at(bytes, 0) & LEN_MASK,
-            batch_end: u32_at(bytes, 0) & BATCH_END != 0,
+            group_end: u32_at(bytes, 0) & GROUP_END != 0,
             crc: u32_at(bytes, 4),
             position: u64_at(bytes, 8),
             recorded_at: UnixMs(u64_at(bytes, 16) as i64),
-            group: u32_at(bytes, 24),
+            group_start: u32_at(bytes, 24),
         })
     }
 
     /// Writes the header to the first [`HEADER_BYTES`] of `out`.
     pub(super) fn write(&self, out: &mut [u8], salt: u64) {
-        let len = self.len | if self.batch_end { BATCH_END } else { 0 };
+        let len = self.len | if self.group_end { GROUP_END } else { 0 };
         out[0..4].copy_from_slice(&len.to_le_bytes());
         out[4..8].copy_from_slice(&self.crc.to_le_bytes());
         out[8..16].copy_from_slice(&self.position.to_le_bytes());
         out[16..24].copy_from_slice(&self.recorded_at.0.to_le_bytes());
-        out[24..28].copy_from_slice(&self.group.to_le_bytes());
+        out[24..28].copy_from_slice(&self.group_start.to_le_bytes());
         let sum = checksum(&out[..28], salt);
         out[28..32].copy_from_slice(&sum.to_le_bytes());
+    }
+
+    /// True if it has no record: it only says that all bytes before it were synced.
+    pub(super) fn is_mark(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes of the whole frame.
+    pub(super) fn frame_bytes(&self) -> u64 {
+        HEADER_BYTES as u64 + u64::from(self.len)
     }
 
     /// The receipt of the frame's record.
@@ -104,7 +118,9 @@ impl Meta {
     /// Bytes that it takes in a payload.
     pub(super) fn len(&self) -> usize {
         let part = |there: bool, size| if there { size } else { 0 };
-        9 + part(self.session.is_some(), 8) + part(self.key.is_some(), 24) + part(self.fingerprint.is_some(), 20)
+        9 + part(self.session.is_some(), 8)
+            + part(self.key.is_some(), 24)
+            + part(self.fingerprint.is_some(), 20)
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -140,7 +156,9 @@ impl Meta {
             at - size
         };
         let session = has(HAS_SESSION).then(|| u64_at(bytes, take(8)));
-        let key = has(HAS_KEY).then(|| take(24)).map(|at| Key { hash: u128_at(bytes, at), digest: u64_at(bytes, at + 16) });
+        let key = has(HAS_KEY)
+            .then(|| take(24))
+            .map(|at| Key { hash: u128_at(bytes, at), digest: u64_at(bytes, at + 16) });
         let fingerprint = has(HAS_FINGERPRINT)
             .then(|| take(20))
             .map(|at| Fingerprint { hash: u128_at(bytes, at), window_ms: u32_at(bytes, at + 16) });
@@ -167,8 +185,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_frame_comes_back_as_it_went(
-            project: u64, session: Option<u64>, key: Option<(u128, u64)>, print: Option<(u128, u32)>, batch_end: bool,
-            body: Vec<u8>, position: u64, ms: i64, group: u32, salt: u64,
+            project: u64, session: Option<u64>, key: Option<(u128, u64)>, print: Option<(u128, u32)>, group_end: bool,
+            body: Vec<u8>, position: u64, ms: i64, group_start: u32, salt: u64,
         ) {
             let meta = Meta {
                 project, session,
@@ -177,9 +195,11 @@ mod tests {
             };
             let mut out = Vec::new();
             let crc = prepare(&meta, &body, &mut out);
-            let header = Header { len: (out.len() - HEADER_BYTES) as u32, crc, position, recorded_at: UnixMs(ms), group, batch_end };
+            let len = (out.len() - HEADER_BYTES) as u32;
+            let header = Header { len, crc, position, recorded_at: UnixMs(ms), group_start, group_end };
             header.write(&mut out, salt);
             prop_assert_eq!(Header::read(&out, salt), Some(header));
+            prop_assert_eq!(header.frame_bytes(), out.len() as u64);
             prop_assert_eq!(Header::read(&out, salt ^ 1), None);
             let (read, start) = Meta::read(&out[HEADER_BYTES..]).unwrap();
             prop_assert_eq!(read, meta);

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::recovery::{OpenError, open_file};
-use super::scan::scan;
 use super::index::SealedIndex;
-use super::segment::{parse_segment_name, segment_name};
-use crate::disk::Disk;
+use super::recovery::{OpenError, open_file, orphan_at_end};
+use super::scan::{Scan, scan};
+use super::segment::{SPARE_NAME, SegmentHeader, parse_index_name, parse_segment_name, segment_name};
+use crate::disk::{Disk, DiskFile};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,68 +45,118 @@ pub fn inspect(disk: &dyn Disk) -> io::Result<Vec<Finding>> {
     let mut findings: Vec<Finding> = names.iter().filter_map(|name| stranger(name, &firsts)).collect();
     let mut end = 0;
     for (number, first) in firsts.iter().enumerate() {
-        let is_last = number + 1 == firsts.len();
-        end = segment(disk, *first, end, is_last, &mut findings)?;
+        let mut about = About { name: segment_name(*first), findings: &mut findings };
+        end = segment(disk, *first, end, firsts.get(number + 1).copied(), &mut about)?;
+    }
+    if let Some(index) = orphan_at_end(&names, &firsts) {
+        let error = OpenError::EndMissing { index: index.clone() };
+        findings.push(Finding::new(Severity::Damage, index, error.to_string()));
     }
     Ok(findings)
 }
 
 /// What to say of a file that is no segment.
 fn stranger(name: &str, firsts: &[u64]) -> Option<Finding> {
-    if parse_segment_name(name).is_some() {
+    if parse_segment_name(name).is_some() || name == "LOCK" {
         return None;
     }
     if name.ends_with(".torn") {
-        let detail = "records cut from a torn tail, never acknowledged; safe to delete once looked at";
+        let detail = "cut from a torn tail, never acknowledged; safe to delete once looked at";
         return Some(Finding::new(Severity::Note, name, detail));
     }
-    if name.ends_with(".tmp") {
-        return Some(Finding::new(Severity::Fine, name, "work in progress, replaced at the next start"));
+    if name == SPARE_NAME || name.strip_suffix(".tmp").is_some_and(|name| parse_index_name(name).is_some()) {
+        return Some(Finding::new(Severity::Fine, name, "work in progress, replaced when it is needed"));
     }
-    let of_segment = name.strip_suffix(".idx").and_then(|digits| digits.parse::<u64>().ok());
-    match of_segment {
+    match parse_index_name(name) {
         Some(first) if firsts.contains(&first) => None,
-        Some(_) => Some(Finding::new(Severity::Note, name, "the index of a segment that is not here; safe to delete")),
+        Some(_) => {
+            Some(Finding::new(Severity::Note, name, "the index of a segment that is not here; ignored"))
+        }
         None => Some(Finding::new(Severity::Note, name, "not a file of the log; ignored")),
     }
 }
 
+/// The findings, and the segment that the next ones are about.
+struct About<'a> {
+    name: String,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl About<'_> {
+    fn say(&mut self, severity: Severity, detail: impl Into<String>) {
+        self.findings.push(Finding::new(severity, self.name.clone(), detail));
+    }
+}
+
 /// Inspects one segment and returns where it ends.
-fn segment(disk: &dyn Disk, first: u64, end: u64, is_last: bool, findings: &mut Vec<Finding>) -> io::Result<u64> {
-    let name = segment_name(first);
-    let mut damage = |detail: String| findings.push(Finding::new(Severity::Damage, name.clone(), detail));
+fn segment(
+    disk: &dyn Disk,
+    first: u64,
+    end: u64,
+    next: Option<u64>,
+    about: &mut About<'_>,
+) -> io::Result<u64> {
     if first > end {
-        damage(format!("positions {end}..{first} before it are missing"));
+        about.say(Severity::Damage, format!("positions {end}..{first} before it are missing"));
     } else if first < end {
-        damage(format!("overlaps the segment before it, which ends at {end}; one of them is from another time"));
+        let name = about.name.clone();
+        about.say(Severity::Damage, OpenError::Overlap { name, first, end }.to_string());
     }
     let (file, header) = match open_file(disk, first) {
         Ok(opened) => opened,
         Err(OpenError::Io(error)) => return Err(error),
         Err(error) => {
-            damage(error.to_string());
-            return Ok(end);
+            about.say(Severity::Damage, error.to_string());
+            return Ok(end.max(first));
         }
     };
-    let scanned = scan(file.as_ref(), &header, is_last)?;
+    about_file(file.as_ref(), &header, about)?;
+    let scanned = scan(file.as_ref(), &header, next)?;
+    about_frames(&scanned, about);
+    let mut end = scanned.index.end();
+    if next.is_some() {
+        match SealedIndex::open(disk, &header)? {
+            Some(index) if index.end() > end => {
+                let lost = format!(
+                    "positions {end}..{} at its end are missing: it was cut, or is an older copy",
+                    index.end()
+                );
+                about.say(Severity::Damage, lost);
+                end = index.end();
+            }
+            Some(index) if index.end() == end => {}
+            _ => about.say(Severity::Note, "its index is missing or damaged; made again at the next start"),
+        }
+    }
+    about.say(Severity::Fine, format!("{} positions, {} bytes", end - first, scanned.end_byte));
+    Ok(end)
+}
+
+fn about_file(file: &dyn DiskFile, header: &SegmentHeader, about: &mut About<'_>) -> io::Result<()> {
+    if !SegmentHeader::is_intact(file)? {
+        about.say(Severity::Note, "one of the two copies of its header is damaged; the other one is used");
+    }
+    let (size, promised) = (file.size()?, header.size);
+    if size < promised {
+        let detail = format!("it has {size} bytes of the {promised} it was made with: its end was cut off");
+        about.say(Severity::Damage, detail);
+    }
+    Ok(())
+}
+
+fn about_frames(scanned: &Scan, about: &mut About<'_>) {
     for d in scanned.damage.iter().filter(|d| d.from_position < d.to_position) {
-        damage(format!(
-            "positions {}..{} (bytes {}..{}) are damaged; the rest is readable",
-            d.from_position, d.to_position, d.from_byte, d.to_byte
-        ));
+        let (from, to, from_byte, to_byte) = (d.from_position, d.to_position, d.from_byte, d.to_byte);
+        let detail = format!(
+            "positions {from}..{to} (bytes {from_byte}..{to_byte}) are damaged; the rest is readable"
+        );
+        about.say(Severity::Damage, detail);
     }
     if let Some(torn) = scanned.torn {
         let detail = format!(
             "bytes {}..{} are a write that never finished ({} whole records, none acknowledged); cut at the next start",
             torn.from_byte, torn.to_byte, torn.whole_records
         );
-        findings.push(Finding::new(Severity::Note, name.clone(), detail));
+        about.say(Severity::Note, detail);
     }
-    if !is_last && SealedIndex::open(disk, &header)?.is_none_or(|index| index.end() != scanned.index.end()) {
-        let detail = "its index is missing or damaged; made again at the next start";
-        findings.push(Finding::new(Severity::Note, name.clone(), detail));
-    }
-    let (events, bytes) = (scanned.index.end() - first, scanned.end_byte);
-    findings.push(Finding::new(Severity::Fine, name, format!("{events} positions, {bytes} bytes")));
-    Ok(scanned.index.end())
 }

@@ -8,7 +8,7 @@
 //! 00000000000000000000.seg    a segment; the name is its first position
 //! 00000000000000000000.idx    its index, written once when it is full (format: index/mod.rs)
 //! spare.tmp                   the next segment, being zeroed ahead of need
-//! <first>-<byte>.torn         whole records cut from a torn tail: never acknowledged, kept for a person to see
+//! <first>-<byte>.torn         what was cut from a torn tail: never acknowledged, kept for a person to see
 //! ```
 //!
 //! # A segment (all numbers little-endian)
@@ -20,12 +20,14 @@
 //! 128  frame* · zeros to the end of the preallocated file
 //!
 //! frame   := header (32 bytes) · payload
-//! header  := len u32 (top bit: last record of its batch) · CRC32C of payload u32 · position u64
-//!            · recorded_at_ms i64 · group u32 · CRC32C of (salt, the 28 bytes before) u32
+//! header  := len u32 (top bit: last frame of its group) · CRC32C of payload u32 · position u64
+//!            · recorded_at_ms i64 · group start u32 · CRC32C of (salt, the 28 bytes before) u32
 //! payload := flags u8 (1 session, 2 key, 4 fingerprint) · project hash u64 · [session hash u64]
 //!            · [key hash 16, body digest u64] · [fingerprint hash 16, window_ms u32] · record (domain::record)
-//! mark    := a header with len 0: says that every group before it was synced
+//! mark    := a header with len 0: a group of its own, without a record
 //! ```
+//!
+//! A group is one write. Its frames carry the byte at which it starts.
 //!
 //! # Why it is safe
 //!
@@ -34,25 +36,33 @@
 //!   writer that decides duplicates is the one that appends.
 //! - The file is zeroed and synced before use: a sync never has to change the file's size. Its name is made
 //!   durable (directory sync) before its first frame.
-//! - A frame of group n proves that group n-1 was synced. So damage before the last group is corruption: the
-//!   range is quarantined, reported, and its bytes stay where they are. Damage in the last group, with no mark
-//!   after it, is a write that never finished, and is cut at the end of the last whole batch.
-//!   Not covered: a bit that flips in the very last group within 50 ms before a crash looks like a torn write.
+//! - A group is written only after all before it was synced, so any frame of it proves the bytes before its start.
+//!   Damage there is corruption: the range is quarantined, reported, and its bytes stay where they are. A last group
+//!   that is not whole is a write that never finished: all of it is cut (and kept aside), so a batch is never halved.
+//!   Not covered: a bit that flips in the very last group within 50 ms before a crash looks like a torn write; after
+//!   that time a mark proves the group.
+//! - A last group that is whole may be in memory only, if the process died before its sync. It is written and synced
+//!   again before anybody sees it.
 //! - After a failed sync the log takes no more writes until a restart: the kernel may have dropped the pages.
-//! - A full disk fails the group at hand and nothing else; reads go on; the next append after a second tries again.
+//! - A full disk fails the group at hand and nothing else; reads go on; an append after a second tries again. The
+//!   traces of the refused group are closed off by a mark over its first frame.
 //! - Header checksums are salted per segment, so bytes inside an event can never pass for a frame.
 
+mod building;
+mod fetch;
 mod frame;
 mod index;
 mod inspect;
 mod keeper;
 mod queue;
 mod read;
+mod recall;
 mod recent;
 mod recovery;
 mod scan;
 mod segment;
 mod shared;
+mod tail;
 mod writer;
 
 pub use inspect::{Finding, Severity, inspect};
@@ -71,22 +81,52 @@ use tidegate_domain::ports::{
 use tokio::sync::oneshot;
 
 use crate::disk::Disk;
-use queue::{Pending, Queue};
+use queue::Pending;
 use shared::{Refusal, Shared};
 use writer::Writer;
 
 /// Largest batch, in bytes of its frames: it must fit a segment of its own.
 const BATCH_MAX_BYTES: usize = 256 << 20;
 
+/// Largest segment, in bytes: offsets in it are 32 bits, and a batch larger than a segment gets one of its own.
+const SEGMENT_LIMIT_BYTES: u64 = 2 << 30;
+
 /// How a log is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct LogConfig {
-    /// Largest size of a segment, in bytes; at most 2 GiB.
+    /// Size of the first segment, in bytes: a small installation stays small. Each further one doubles.
+    pub segment_first_bytes: u64,
+    /// Largest size of a segment, in bytes; at most 2 GiB. A batch that is larger gets a segment of its own.
     pub segment_max_bytes: u64,
+    /// Most records of a segment: bounds the memory of its index while it grows.
+    pub segment_max_records: u64,
     /// Memory for the newest events, in bytes.
     pub recent_max_bytes: usize,
     /// When appends are refused.
     pub queue: QueueLimits,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            segment_first_bytes: 4 << 20,
+            segment_max_bytes: 128 << 20,
+            segment_max_records: 1 << 18,
+            recent_max_bytes: 64 << 20,
+            queue: QueueLimits::default(),
+        }
+    }
+}
+
+impl LogConfig {
+    fn within_limits(self) -> Self {
+        let segment_max_bytes = self.segment_max_bytes.min(SEGMENT_LIMIT_BYTES);
+        Self {
+            segment_first_bytes: self.segment_first_bytes.min(segment_max_bytes),
+            segment_max_bytes,
+            ..self
+        }
+    }
 }
 
 /// The embedded [`EventLog`]. Closing it (or dropping it) drains the queue and stops its threads.
@@ -107,15 +147,9 @@ impl SegmentLog {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
-        let opened = recovery::open(disk.as_ref(), clock.as_ref(), entropy.as_ref())?;
-        let shared = Arc::new(Shared::new(
-            disk,
-            Queue::new(config.queue),
-            config.segment_max_bytes,
-            config.recent_max_bytes,
-            opened.segments,
-            opened.quarantined,
-        ));
+        let config = config.within_limits();
+        let opened = recovery::open(disk.as_ref(), &config, clock.as_ref(), entropy.as_ref())?;
+        let shared = Arc::new(Shared::new(disk, config, opened.segments, opened.quarantined));
         let next_position = opened.active.end();
         let writer = Writer {
             shared: Arc::clone(&shared),
@@ -124,9 +158,9 @@ impl SegmentLog {
             active: opened.active,
             offset: opened.offset,
             next_position,
-            group: opened.group,
             last_recorded_at: opened.last_recorded_at,
             marked: opened.marked,
+            spare_asked: false,
         };
         let threads = Mutex::new(start(&shared, writer)?);
         Ok(Self { shared, clock, threads })
@@ -153,7 +187,10 @@ fn start(shared: &Arc<Shared>, writer: Writer) -> std::io::Result<Vec<JoinHandle
     shared.set_keeper(Some(send));
     let writer = std::thread::Builder::new().name("log-writer".into()).spawn(move || writer.run())?;
     let kept = Arc::clone(shared);
-    let keeper = std::thread::Builder::new().name("log-keeper".into()).spawn(move || keeper::run(&kept, &tasks))?;
+    let keeper =
+        std::thread::Builder::new().name("log-keeper".into()).spawn(move || keeper::run(&kept, &tasks));
+    // Without a keeper the writer must not go on alone.
+    let keeper = keeper.inspect_err(|_| shared.queue.close())?;
     Ok(vec![writer, keeper])
 }
 
@@ -169,14 +206,17 @@ impl EventLog for SegmentLog {
         match self.shared.refusal() {
             Refusal::Poisoned => return Err(AppendError::Poisoned),
             Refusal::NoSpace if self.shared.is_space_retry_pending(self.clock.now()) => {
-                return Err(AppendError::NoSpace(std::io::Error::from(std::io::ErrorKind::StorageFull).into()));
+                return Err(AppendError::NoSpace(
+                    std::io::Error::from(std::io::ErrorKind::StorageFull).into(),
+                ));
             }
             _ => {}
         }
-        let (frames, slots) = queue::prepare(&batch.bytes, &batch.records);
-        if frames.len() > BATCH_MAX_BYTES {
-            return Err(AppendError::TooLarge { bytes: frames.len(), max: BATCH_MAX_BYTES });
+        let bytes = queue::frames_bytes(&batch);
+        if bytes > BATCH_MAX_BYTES {
+            return Err(AppendError::TooLarge { bytes, max: BATCH_MAX_BYTES });
         }
+        let (frames, slots) = queue::prepare(&batch, bytes);
         let (reply, answer) = oneshot::channel();
         self.shared.queue.push(Pending { frames, slots, reply })?;
         answer.await.unwrap_or(Err(AppendError::Closed))
@@ -194,6 +234,9 @@ impl EventLog for SegmentLog {
     }
 
     async fn read(&self, from: Position, max_bytes: usize) -> Result<Page, LogError> {
+        if from.0 >= self.shared.tail() {
+            return Ok(Page { records: Vec::new(), next: Some(from) });
+        }
         if let Some(groups) = self.shared.recent(from.0, max_bytes) {
             return Ok(recent::page(&groups, from.0, max_bytes));
         }
@@ -201,8 +244,11 @@ impl EventLog for SegmentLog {
     }
 
     async fn get(&self, positions: &[Position]) -> Result<Vec<Stored>, LogError> {
+        if let Some(records) = self.shared.recent_records(positions) {
+            return Ok(records);
+        }
         let positions = positions.to_vec();
-        self.on_disk(move |shared| read::get(shared, positions.iter().map(|p| p.0))).await
+        self.on_disk(move |shared| read::get(shared, &positions)).await
     }
 
     async fn find(&self, stream: u64, from: Position, order: Order, max: usize) -> Result<Page, LogError> {
@@ -238,6 +284,7 @@ impl SegmentLog {
     ) -> Result<T, LogError> {
         let shared = Arc::clone(&self.shared);
         let done = tokio::task::spawn_blocking(move || work(&shared)).await;
-        done.map_err(|panic| LogError::Unavailable(panic.into()))?.map_err(|error| LogError::Unavailable(error.into()))
+        done.map_err(|panic| LogError::Unavailable(panic.into()))?
+            .map_err(|error| LogError::Unavailable(error.into()))
     }
 }

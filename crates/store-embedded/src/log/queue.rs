@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tidegate_domain::ports::{AppendError, Appended, NewRecord};
+use tidegate_domain::ports::{AppendBatch, AppendError, Appended, NewRecord};
 use tokio::sync::oneshot;
 
-use super::frame::Meta;
+use super::frame::{HEADER_BYTES, Meta};
 
 /// When the queue refuses (law 8).
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,12 @@ pub struct QueueLimits {
     pub threshold: f64,
     /// What a refused client is told to wait, in seconds.
     pub retry_after_s: u32,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self { depth_max: 100_000, bytes_max: 64 << 20, threshold: 0.8, retry_after_s: 1 }
+    }
 }
 
 /// A prepared record: where its frame lies in the batch's bytes.
@@ -38,17 +44,22 @@ pub(super) struct Pending {
     pub(super) reply: oneshot::Sender<Result<Vec<Appended>, AppendError>>,
 }
 
-/// Lays out the frames of a batch; the writer fills in what only it knows.
-pub(super) fn prepare(bytes: &[u8], records: &[NewRecord]) -> (Vec<u8>, Vec<Slot>) {
-    let mut frames = Vec::with_capacity(bytes.len() + records.len() * 96);
-    let slots = records
-        .iter()
-        .map(|record| {
-            let (meta, start) = (Meta::of(record), frames.len());
-            let crc = super::frame::prepare(&meta, &bytes[record.start..record.end], &mut frames);
-            Slot { start, end: frames.len(), crc, meta }
-        })
-        .collect();
+/// Bytes of the frames of `batch`.
+pub(super) fn frames_bytes(batch: &AppendBatch) -> usize {
+    let frame =
+        |record: &NewRecord| HEADER_BYTES + Meta::of(record).len() + record.end.saturating_sub(record.start);
+    batch.records.iter().map(frame).sum()
+}
+
+/// Lays out the frames of a batch, `bytes` bytes; the writer fills in what only it knows.
+pub(super) fn prepare(batch: &AppendBatch, bytes: usize) -> (Vec<u8>, Vec<Slot>) {
+    let mut frames = Vec::with_capacity(bytes);
+    let slots = batch.records.iter().map(|record| {
+        let (meta, start) = (Meta::of(record), frames.len());
+        let crc = super::frame::prepare(&meta, &batch.bytes[record.start..record.end], &mut frames);
+        Slot { start, end: frames.len(), crc, meta }
+    });
+    let slots = slots.collect();
     (frames, slots)
 }
 
@@ -92,7 +103,9 @@ impl Queue {
         }
         let over = |value: usize, max: usize| value as f64 > max as f64 * self.limits.threshold;
         let (depth, bytes) = (state.depth + pending.slots.len(), state.bytes + pending.frames.len());
-        if !state.waiting.is_empty() && (over(depth, self.limits.depth_max) || over(bytes, self.limits.bytes_max)) {
+        if !state.waiting.is_empty()
+            && (over(depth, self.limits.depth_max) || over(bytes, self.limits.bytes_max))
+        {
             let retry_after_s = self.limits.retry_after_s;
             return Err(AppendError::Overloaded { depth: state.depth, bytes: state.bytes, retry_after_s });
         }
@@ -140,6 +153,12 @@ impl Queue {
     pub(super) fn close(&self) {
         self.state().closed = true;
         self.filled.notify_all();
+    }
+
+    /// Closes the queue and drops what waits in it: its callers learn that the log is closed.
+    pub(super) fn abandon(&self) {
+        let mut state = self.state();
+        *state = State { closed: true, ..State::default() };
     }
 
     /// Events and bytes waiting.

@@ -67,7 +67,7 @@ impl Recent {
         let start = self.groups.partition_point(|group| group.end() <= from);
         let mut bytes = 0;
         let taken = self.groups.range(start..).take_while(|group| {
-            let wanted = bytes < max_bytes;
+            let wanted = bytes < max_bytes.max(1);
             bytes += group.bytes.len();
             wanted
         });
@@ -75,14 +75,29 @@ impl Recent {
     }
 }
 
-/// The records of `groups` from position `from` on, about `max_bytes` of them.
+impl Recent {
+    /// The records at `positions`, absent ones left out; `None` if one of them is older than what is here.
+    pub(super) fn records(&self, positions: &[Position]) -> Option<Vec<Stored>> {
+        let oldest = self.groups.front()?.first;
+        if positions.iter().any(|position| position.0 < oldest) {
+            return None;
+        }
+        let stored = |position: &Position| {
+            let group = self.groups.get(self.groups.partition_point(|group| group.end() <= position.0))?;
+            Some(group.stored((position.0 - group.first) as usize))
+        };
+        Some(positions.iter().filter_map(stored).collect())
+    }
+}
+
+/// The records of `groups` from position `from` on, about `max_bytes` of them and at least one.
 pub(super) fn page(groups: &[Arc<Group>], from: u64, max_bytes: usize) -> Page {
     let mut records = Vec::new();
     let mut bytes = 0;
     'groups: for group in groups {
         let skip = from.saturating_sub(group.first) as usize;
         for number in skip..group.records.len() {
-            if bytes >= max_bytes {
+            if bytes >= max_bytes.max(1) {
                 break 'groups;
             }
             let stored = group.stored(number);

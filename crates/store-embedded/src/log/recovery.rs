@@ -1,4 +1,16 @@
 //! Opening a log: find its segments, check the chain, cut a torn tail, report damage. Nothing is deleted on doubt.
+//!
+//! | found | done |
+//! |---|---|
+//! | an index that is missing, damaged, or not of its segment | made again from the segment |
+//! | damaged frames, a missing segment with others around it | positions quarantined, bytes left alone |
+//! | a full segment that was cut, or is an older copy | the positions its index still knows are quarantined |
+//! | a torn tail | copied to a `.torn` file, then zeroed: it was never acknowledged |
+//! | a last group that is whole, but perhaps not synced | written and synced again before anybody sees it |
+//! | a segment without header, misnamed, overlapping; the end missing | refused, in words that say what to do |
+//! | any other file, `backup.seg` too | ignored |
+//!
+//! Not covered: if the last segment itself is an older copy, or its data is zeros, nothing here knows of its events.
 
 use std::io;
 use std::sync::Arc;
@@ -7,17 +19,24 @@ use tidegate_domain::id::Position;
 use tidegate_domain::ports::{Clock, Entropy, QuarantinedRange};
 use tidegate_domain::time::UnixMs;
 
+use super::LogConfig;
+use super::fetch::is_whole;
 use super::index::{Index, SealedIndex};
-use super::scan::{Damage, Scan, Torn, scan};
-use super::segment::{Segment, SegmentHeader, parse_segment_name, prepare_spare, segment_name};
-use super::shared::SEGMENT_FIRST_BYTES;
+use super::scan::{Damage, scan};
+use super::segment::{
+    DATA_START, Segment, SegmentHeader, index_name, parse_index_name, parse_segment_name, prepare_spare,
+    segment_name,
+};
+use super::tail::mend;
 use crate::disk::{Disk, DiskFile};
 
 /// Why a log cannot be opened. Each says what to do; none is repaired by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Both copies of a segment's header are unreadable.
-    #[error("segment {0} has no readable header: restore it from a backup, or move it away and lose its events")]
+    #[error(
+        "segment {0} has no readable header: restore it from a backup, or move it away and lose its events"
+    )]
     NoHeader(String),
     /// A file carries another segment's header.
     #[error("segment {name} says it starts at {found}: it was renamed or copied; move it away")]
@@ -28,7 +47,10 @@ pub enum OpenError {
         found: u64,
     },
     /// Two segments claim the same positions.
-    #[error("segment {name} starts at {first}, but the one before it already reaches {end}: one of them is a copy from another time; move the wrong one away")]
+    #[error(
+        "segment {name} starts at {first}, but the one before it already reaches {end}: one of them is a copy from \
+         another time; move the wrong one away"
+    )]
     Overlap {
         /// The later file.
         name: String,
@@ -36,6 +58,15 @@ pub enum OpenError {
         first: u64,
         /// Where the one before ends.
         end: u64,
+    },
+    /// The last segments are gone: how many events they held, nobody knows.
+    #[error(
+        "{index} belongs to a full segment, but no later segment is here: restore it from a backup; to go on without \
+         its events, and give their positions to new ones, move {index} away"
+    )]
+    EndMissing {
+        /// The index that proves it.
+        index: String,
     },
     /// The disk could not be read or written.
     #[error("the log's directory cannot be used")]
@@ -48,36 +79,56 @@ pub(super) struct Opened {
     pub(super) active: Arc<Segment>,
     pub(super) quarantined: Vec<QuarantinedRange>,
     pub(super) offset: u64,
-    pub(super) group: u32,
     pub(super) last_recorded_at: UnixMs,
     pub(super) marked: bool,
 }
 
 /// Opens the log on `disk`, making an empty one if there is none.
-pub(super) fn open(disk: &dyn Disk, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<Opened, OpenError> {
-    let mut firsts: Vec<u64> = disk.list()?.iter().filter_map(|name| parse_segment_name(name)).collect();
+pub(super) fn open(
+    disk: &dyn Disk,
+    config: &LogConfig,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<Opened, OpenError> {
+    let names = disk.list()?;
+    let mut firsts: Vec<u64> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
     firsts.sort_unstable();
-    let Some((last, sealed)) = firsts.split_last() else { return create(disk, clock, entropy) };
-    let mut opened = Builder::default();
-    for first in sealed {
-        opened.add_sealed(disk, *first)?;
+    if let Some(index) = orphan_at_end(&names, &firsts) {
+        return Err(OpenError::EndMissing { index });
     }
-    opened.finish(disk, *last)
+    let Some((last, full)) = firsts.split_last() else { return create(disk, config, clock, entropy) };
+    // A process may have died between renaming the last segment into place and making its name durable.
+    disk.sync_dir()?;
+    let mut builder = Builder::default();
+    for (first, next_first) in full.iter().zip(&firsts[1..]) {
+        builder.add_full(disk, *first, *next_first)?;
+    }
+    builder.finish(disk, *last)
 }
 
-fn create(disk: &dyn Disk, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<Opened, OpenError> {
-    let mut salt = [0; 8];
+/// An index that only a later segment than the last of `firsts` explains: indexes are written once the next segment
+/// is in use.
+pub(super) fn orphan_at_end(names: &[String], firsts: &[u64]) -> Option<String> {
+    let index = names.iter().filter_map(|name| parse_index_name(name)).max()?;
+    (firsts.last().is_none_or(|last| index >= *last)).then(|| index_name(index))
+}
+
+fn create(
+    disk: &dyn Disk,
+    config: &LogConfig,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<Opened, OpenError> {
+    let (mut salt, size) = ([0; 8], config.segment_first_bytes);
     entropy.fill(&mut salt);
-    let file = prepare_spare(disk, SEGMENT_FIRST_BYTES)?;
-    let (salt, created_at) = (u64::from_le_bytes(salt), clock.now());
-    let header = SegmentHeader { first: 0, salt, size: SEGMENT_FIRST_BYTES, created_at };
+    let file = prepare_spare(disk, size)?;
+    let header = SegmentHeader { first: 0, salt: u64::from_le_bytes(salt), size, created_at: clock.now() };
     let active = Arc::new(Segment::adopt_spare(disk, file, header)?);
     Ok(Opened {
         segments: vec![Arc::clone(&active)],
         active,
         quarantined: Vec::new(),
-        offset: super::segment::DATA_START,
-        group: 0,
+        offset: DATA_START,
         last_recorded_at: UnixMs(i64::MIN),
         marked: true,
     })
@@ -92,60 +143,70 @@ struct Builder {
 }
 
 impl Builder {
-    fn add_sealed(&mut self, disk: &dyn Disk, first: u64) -> Result<(), OpenError> {
+    fn add_full(&mut self, disk: &dyn Disk, first: u64, next_first: u64) -> Result<(), OpenError> {
         let (file, header) = open_file(disk, first)?;
         self.chain(&header)?;
-        let index = match SealedIndex::open(disk, &header)? {
-            Some(sealed) => Index::Sealed(sealed),
-            None => self.index_again(disk, file.as_ref(), &header)?,
+        let index = match open_index(disk, &header).filter(|index| index.end() == next_first) {
+            Some(sealed) => self.check_end(file.as_ref(), &header, sealed)?,
+            None => self.index_again(disk, file.as_ref(), &header, next_first)?,
         };
-        let last = match &index {
-            Index::Live(live) => live.last_recorded_at(),
-            Index::Sealed(sealed) => sealed.last_recorded_at(),
-        };
-        self.last_recorded_at = self.last_recorded_at.max(Some(last));
-        let segment = Segment::new(header, file, index);
-        self.end = segment.end();
-        self.segments.push(Arc::new(segment));
+        self.last_recorded_at = self.last_recorded_at.max(Some(index.last_recorded_at()));
+        self.end = index.end();
+        self.segments.push(Arc::new(Segment::new(header, file, index)));
         Ok(())
     }
 
+    /// Looks whether the last record that `sealed` knows is there. The other ones are checked when they are read.
+    fn check_end(
+        &mut self,
+        file: &dyn DiskFile,
+        header: &SegmentHeader,
+        sealed: SealedIndex,
+    ) -> Result<Index, OpenError> {
+        let end = sealed.end();
+        let offset = sealed.offsets(end - 1, end)?.first().copied().unwrap_or(0);
+        if offset != 0 && !is_whole(file, header.salt, offset, end - 1)? {
+            let scanned = scan(file, header, Some(end))?;
+            self.report(header, &scanned.damage);
+            let reason = format!(
+                "the end of {} is missing: it was cut, or is an older copy",
+                segment_name(header.first)
+            );
+            self.quarantine(scanned.index.end(), end, reason);
+        }
+        Ok(Index::Sealed(sealed))
+    }
+
     /// Makes a missing or damaged index from its segment; keeps it in memory if it cannot be written.
-    fn index_again(&mut self, disk: &dyn Disk, file: &dyn DiskFile, header: &SegmentHeader) -> Result<Index, OpenError> {
-        let scanned = scan(file, header, false)?;
+    fn index_again(
+        &mut self,
+        disk: &dyn Disk,
+        file: &dyn DiskFile,
+        header: &SegmentHeader,
+        next_first: u64,
+    ) -> Result<Index, OpenError> {
+        let scanned = scan(file, header, Some(next_first))?;
         self.report(header, &scanned.damage);
-        let written = SealedIndex::write(disk, header, &scanned.index);
-        let opened = written.and_then(|()| SealedIndex::open(disk, header));
-        Ok(match opened {
-            Ok(Some(sealed)) => Index::Sealed(sealed),
-            Ok(None) => Index::Live(scanned.index),
-            Err(error) => {
-                tracing::warn!(first = header.first, error = %error, "log: an index could not be written");
-                Index::Live(scanned.index)
-            }
-        })
+        if let Err(error) = SealedIndex::write(disk, header, &scanned.index) {
+            tracing::warn!(first = header.first, error = %error, "log: an index could not be written");
+            return Ok(Index::Live(scanned.index));
+        }
+        Ok(open_index(disk, header).map_or(Index::Live(scanned.index), Index::Sealed))
     }
 
     fn finish(mut self, disk: &dyn Disk, first: u64) -> Result<Opened, OpenError> {
         let (file, header) = open_file(disk, first)?;
         self.chain(&header)?;
-        let scanned = scan(file.as_ref(), &header, true)?;
+        let scanned = scan(file.as_ref(), &header, None)?;
         self.report(&header, &scanned.damage);
-        if let Some(torn) = scanned.torn {
-            cut(disk, file.as_ref(), &header, &torn)?;
-        }
-        let Scan { index, end_byte, group, marked, last_recorded_at, .. } = scanned;
-        let active = Arc::new(Segment::new(header, file, Index::Live(index)));
+        mend(disk, file.as_ref(), first, &scanned)?;
+        let (offset, marked) = (scanned.end_byte, scanned.unproven.is_none());
+        let last_recorded_at =
+            self.last_recorded_at.unwrap_or(UnixMs(i64::MIN)).max(scanned.last_recorded_at);
+        let active = Arc::new(Segment::new(header, file, Index::Live(scanned.index)));
         self.segments.push(Arc::clone(&active));
-        Ok(Opened {
-            segments: self.segments,
-            active,
-            quarantined: self.quarantined,
-            offset: end_byte,
-            group,
-            last_recorded_at: self.last_recorded_at.unwrap_or(UnixMs(i64::MIN)).max(last_recorded_at),
-            marked,
-        })
+        let Self { segments, quarantined, .. } = self;
+        Ok(Opened { segments, active, quarantined, offset, last_recorded_at, marked })
     }
 
     /// Checks that `header` follows the segment before; positions between them are missing.
@@ -154,15 +215,13 @@ impl Builder {
         if first < end {
             return Err(OpenError::Overlap { name, first, end });
         }
-        if first > end {
-            let reason = format!("the segment before {name} is missing or damaged at its end");
-            self.quarantine(end, first, reason);
-        }
+        let reason = format!("the segment before {name} is missing or damaged at its end");
+        self.quarantine(end, first, reason);
         Ok(())
     }
 
     fn report(&mut self, header: &SegmentHeader, damage: &[Damage]) {
-        for d in damage.iter().filter(|d| d.from_position < d.to_position) {
+        for d in damage {
             let name = segment_name(header.first);
             let reason = format!("bytes {}..{} of {name} are damaged", d.from_byte, d.to_byte);
             self.quarantine(d.from_position, d.to_position, reason);
@@ -170,39 +229,31 @@ impl Builder {
     }
 
     fn quarantine(&mut self, from: u64, to: u64, reason: String) {
-        tracing::error!(from, to, reason, "log: damaged positions");
-        self.quarantined.push(QuarantinedRange { from: Position(from), to: Position(to), reason });
+        if from < to {
+            tracing::error!(from, to, reason, "log: damaged positions");
+            self.quarantined.push(QuarantinedRange { from: Position(from), to: Position(to), reason });
+        }
     }
 }
 
-pub(super) fn open_file(disk: &dyn Disk, first: u64) -> Result<(Box<dyn DiskFile>, SegmentHeader), OpenError> {
+pub(super) fn open_file(
+    disk: &dyn Disk,
+    first: u64,
+) -> Result<(Box<dyn DiskFile>, SegmentHeader), OpenError> {
     let name = segment_name(first);
     let file = disk.open(&name)?;
     let header = SegmentHeader::read(file.as_ref())?.ok_or_else(|| OpenError::NoHeader(name.clone()))?;
-    if header.first == first { Ok((file, header)) } else { Err(OpenError::Misnamed { name, found: header.first }) }
-}
-
-/// Cuts a torn tail: bytes that hold whole records are kept aside first, then all of it is zeroed.
-fn cut(disk: &dyn Disk, file: &dyn DiskFile, header: &SegmentHeader, torn: &Torn) -> Result<(), OpenError> {
-    let (first, bytes) = (header.first, torn.to_byte - torn.from_byte);
-    if torn.whole_records > 0 {
-        let mut kept = vec![0; bytes as usize];
-        file.read_exact_at(&mut kept, torn.from_byte)?;
-        keep_aside(disk, &format!("{first:020}-{}.torn", torn.from_byte), &kept)?;
+    if header.first == first {
+        Ok((file, header))
+    } else {
+        Err(OpenError::Misnamed { name, found: header.first })
     }
-    tracing::warn!(first, from_byte = torn.from_byte, bytes, records = torn.whole_records, "log: a torn tail was cut");
-    file.write_all_at(&vec![0; bytes as usize], torn.from_byte)?;
-    file.sync_data()?;
-    Ok(())
 }
 
-fn keep_aside(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let file = match disk.create(name) {
-        // Cut before, at the same byte, and crashed before the zeros: the same bytes again.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => disk.open(name)?,
-        other => other?,
-    };
-    file.write_all_at(bytes, 0)?;
-    file.sync_data()?;
-    disk.sync_dir()
+/// The index of a segment, if it can be used: what cannot be read can be made again.
+fn open_index(disk: &dyn Disk, header: &SegmentHeader) -> Option<SealedIndex> {
+    SealedIndex::open(disk, header).unwrap_or_else(|error| {
+        tracing::warn!(first = header.first, error = %error, "log: an index could not be read");
+        None
+    })
 }

@@ -1,15 +1,16 @@
 //! Reading a whole segment frame by frame: what recovery and `doctor` stand on.
 //!
-//! A frame counts only if its header's salted checksum holds, its position follows, its group does not fall, and
-//! its payload's checksum holds. What does not count is **damage**. The groups tell two kinds apart: a write of
-//! group n starts only after group n-1 was synced, so damage before a frame of a later group hit bytes that
-//! were durable (quarantined), while damage in the last group is a write that never finished (a torn tail).
+//! A frame counts only if its header's salted checksum and its payload's hold, its position follows, and it goes on
+//! with the group before it or begins one where that group ended. What does not count is **damage**. Each frame says
+//! where its group begins, and a group is written only after all before it was synced. So what is damaged before
+//! the last group was durable (quarantined), and a last group that is not whole is a write that never finished.
 
 use std::io;
+use std::ops::Range;
 
 use tidegate_domain::time::UnixMs;
 
-use super::frame::{HEADER_BYTES, Header, Meta};
+use super::frame::{HEADER_BYTES, Header, Meta, u32_at, u64_at};
 use super::index::{KeyEntry, LiveIndex};
 use super::segment::{DATA_START, SegmentHeader};
 use crate::disk::DiskFile;
@@ -35,12 +36,10 @@ pub(crate) struct Scan {
     pub(crate) damage: Vec<Damage>,
     /// Where the next frame goes.
     pub(crate) end_byte: u64,
-    /// Largest group seen, in torn frames too.
-    pub(crate) group: u32,
     /// The tail that was torn, if it was.
     pub(crate) torn: Option<Torn>,
-    /// True if the last group is known to be synced.
-    pub(crate) marked: bool,
+    /// A last group that is whole, but perhaps in memory only: nothing after it proves that it was synced.
+    pub(crate) unproven: Option<Range<u64>>,
     pub(crate) last_recorded_at: UnixMs,
 }
 
@@ -50,8 +49,24 @@ pub(crate) struct Torn {
     pub(crate) from_byte: u64,
     /// End of the last byte that is not zero.
     pub(crate) to_byte: u64,
-    /// Whole records among the torn bytes: never acknowledged, but worth keeping aside.
-    pub(crate) whole_records: u64,
+    /// Whole records among the torn bytes.
+    pub(crate) whole_records: usize,
+}
+
+/// Scans the segment of `header` in `file`. `next_first` is where the segment after it begins, which proves that
+/// this one's records before that position were synced; `None` for the last segment.
+///
+/// Reads the file once, into memory. Errors: only those of reading the file.
+pub(crate) fn scan(file: &dyn DiskFile, header: &SegmentHeader, next_first: Option<u64>) -> io::Result<Scan> {
+    let mut bytes = vec![0; file.size()?.max(DATA_START) as usize];
+    file.read_exact_at(&mut bytes, 0)?;
+    let used = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1).max(DATA_START as usize);
+    let mut walk = Walk::new(&bytes[..used], header);
+    walk.run();
+    Ok(match next_first {
+        Some(next_first) => walk.finish_full(next_first),
+        None => walk.finish_last(),
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -62,126 +77,166 @@ struct Found {
     meta: Option<Meta>,
 }
 
-/// Scans the segment of `header` in `file`. `is_last` says that no later segment proves this one's last group.
-///
-/// Reads the file once, into memory. Errors: only those of reading the file.
-pub(crate) fn scan(file: &dyn DiskFile, header: &SegmentHeader, is_last: bool) -> io::Result<Scan> {
-    let size = file.size()?.max(DATA_START);
-    let mut bytes = vec![0; size as usize];
-    file.read_exact_at(&mut bytes, 0)?;
-    let used = bytes.iter().rposition(|b| *b != 0).map_or(DATA_START, |last| (last as u64 + 1).max(DATA_START));
-    let (frames, holes) = walk(&bytes, used, header);
-    Ok(assemble(header, &frames, holes, used, is_last))
+/// The last group seen: not in the index yet, for it may turn out torn.
+#[derive(Default)]
+struct Group {
+    start: u64,
+    recorded_at: UnixMs,
+    frames: Vec<Found>,
+    holes: Vec<Damage>,
+    /// Its last frame was there: nothing goes on with it.
+    closed: bool,
 }
 
-/// All valid frames in order, and the damaged stretches between them (the last may reach to `used`).
-fn walk(bytes: &[u8], used: u64, segment: &SegmentHeader) -> (Vec<Found>, Vec<Damage>) {
-    let (mut frames, mut holes) = (Vec::new(), Vec::<Damage>::new());
-    let (mut at, mut expected, mut group) = (DATA_START, segment.first, 0);
-    while at < used {
-        match valid_frame(bytes, at, segment, expected, group) {
-            Some(found) => {
-                group = found.header.group;
-                at += (HEADER_BYTES + found.header.len as usize) as u64;
-                expected += u64::from(found.meta.is_some());
-                frames.push(found);
-            }
-            None => {
-                let next = next_frame(bytes, at + 1, used, segment, expected, group);
-                let (to_byte, to_position) = next.map_or((used, expected), |f| (f.offset, f.header.position));
-                holes.push(Damage { from_byte: at, to_byte, from_position: expected, to_position });
-                at = to_byte;
-                expected = to_position;
-            }
-        }
+impl Group {
+    fn is_whole(&self) -> bool {
+        self.closed && self.holes.is_empty() && self.frames.first().is_some_and(|f| f.offset == self.start)
     }
-    (frames, holes)
-}
 
-fn valid_frame(bytes: &[u8], at: u64, segment: &SegmentHeader, expected: u64, group: u32) -> Option<Found> {
-    let header = Header::read(bytes.get(at as usize..)?, segment.salt)?;
-    (header.position == expected && header.group >= group).then_some(())?;
-    let start = at as usize + HEADER_BYTES;
-    let payload = bytes.get(start..start + header.len as usize)?;
-    (crc32c::crc32c(payload) == header.crc).then_some(())?;
-    let meta = if payload.is_empty() { None } else { Some(Meta::read(payload)?.0) };
-    Some(Found { header, offset: at, meta })
-}
-
-fn next_frame(bytes: &[u8], from: u64, used: u64, segment: &SegmentHeader, expected: u64, group: u32) -> Option<Found> {
-    (from..used).find_map(|at| {
-        // The position is checked first: it is wrong at nearly every byte, and a checksum is dear.
-        let at_position = bytes.get(at as usize + 8..at as usize + 16)?;
-        let position = super::frame::u64_at(at_position, 0);
-        let plausible = (expected..expected + GAP_MAX_POSITIONS).contains(&position);
-        plausible.then(|| valid_frame(bytes, at, segment, position, group))?
-    })
-}
-
-fn assemble(segment: &SegmentHeader, frames: &[Found], holes: Vec<Damage>, used: u64, is_last: bool) -> Scan {
-    let last_group = frames.last().map_or(0, |f| f.header.group);
-    let torn_from = if is_last { torn_start(frames, &holes, last_group) } else { None };
-    let cut = torn_from.unwrap_or(used);
-    let mut scan = Scan {
-        index: LiveIndex::new(segment.first),
-        damage: holes.into_iter().filter(|hole| hole.from_byte < cut).collect(),
-        end_byte: DATA_START,
-        group: last_group,
-        torn: None,
-        marked: true,
-        last_recorded_at: UnixMs(i64::MIN),
-    };
-    for found in frames.iter().filter(|f| f.offset < cut) {
-        scan.take(found);
+    fn records(&self) -> usize {
+        self.frames.iter().filter(|f| f.meta.is_some()).count()
     }
-    if !is_last {
-        // Damage at the very end of a full segment: the next segment says how many positions it hid.
-        scan.end_byte = used;
-    }
-    scan.torn = torn_from.map(|from_byte| Torn {
-        from_byte,
-        to_byte: used,
-        whole_records: frames.iter().filter(|f| f.offset >= cut && f.meta.is_some()).count() as u64,
-    });
-    scan
 }
 
-/// Where the torn tail starts: back from the first damage of the last group to the end of a whole batch.
-fn torn_start(frames: &[Found], holes: &[Damage], last_group: u32) -> Option<u64> {
-    let proven = |hole: &Damage| {
-        let after = frames.iter().find(|f| f.offset >= hole.to_byte);
-        after.is_some_and(|f| f.meta.is_none() || f.header.group < last_group)
-    };
-    let hole = holes.iter().find(|hole| !proven(hole));
-    let limit = hole.map_or(u64::MAX, |hole| hole.from_byte);
-    // A batch is whole up to its last record; what follows the last whole batch was never acknowledged.
-    let mut end = DATA_START;
-    let mut open = None;
-    for found in frames.iter().filter(|f| f.offset < limit) {
-        match found.meta {
-            Some(_) if !found.header.batch_end => open = open.or(Some(found.offset)),
-            _ => {
-                open = None;
-                end = found.offset + HEADER_BYTES as u64 + u64::from(found.header.len);
+struct Walk<'a> {
+    bytes: &'a [u8],
+    salt: u64,
+    at: u64,
+    expected: u64,
+    group: Group,
+    scan: Scan,
+    /// Damage after the last frame.
+    tail: Option<Damage>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(bytes: &'a [u8], header: &SegmentHeader) -> Self {
+        let scan = Scan {
+            index: LiveIndex::new(header.first),
+            damage: Vec::new(),
+            end_byte: DATA_START,
+            torn: None,
+            unproven: None,
+            last_recorded_at: UnixMs(i64::MIN),
+        };
+        let group = Group { start: DATA_START, closed: true, ..Group::default() };
+        Self { bytes, salt: header.salt, at: DATA_START, expected: header.first, group, scan, tail: None }
+    }
+
+    fn used(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn run(&mut self) {
+        while self.at < self.used() {
+            match self.frame(self.at) {
+                Some(found) => self.take(found, None),
+                None => {
+                    let (from_byte, from_position) = (self.at, self.expected);
+                    let hole =
+                        Damage { from_byte, to_byte: self.used(), from_position, to_position: from_position };
+                    match (self.at + 1..self.used()).find_map(|at| self.frame(at)) {
+                        Some(found) => self.take(found, Some(hole)),
+                        None => return self.tail = Some(hole),
+                    }
+                }
             }
         }
     }
-    match (hole, open) {
-        (_, Some(_)) => Some(end),
-        (Some(hole), None) => Some(hole.from_byte),
-        (None, None) => None,
+
+    /// The frame at byte `at`, if there is a valid one: at the next byte, or further on, after a hole.
+    fn frame(&self, at: u64) -> Option<Found> {
+        let bytes = self.bytes.get(at as usize..at as usize + HEADER_BYTES)?;
+        // What is wrong at nearly every byte is looked at first: a checksum is dear.
+        let (position, start) = (u64_at(bytes, 8), u64::from(u32_at(bytes, 24)));
+        let positions = if at == self.at { 1 } else { GAP_MAX_POSITIONS };
+        // Traces of a refused write may begin at the same byte, but never carry the same time.
+        let same_write = start == self.group.start && u64_at(bytes, 16) as i64 == self.group.recorded_at.0;
+        let goes_on = same_write && !self.group.closed;
+        let begins = (self.at..=at).contains(&start);
+        if !(self.expected..self.expected + positions).contains(&position) || !(goes_on || begins) {
+            return None;
+        }
+        let header = Header::read(bytes, self.salt)?;
+        let payload = self.bytes.get(at as usize + HEADER_BYTES..(at + header.frame_bytes()) as usize)?;
+        if header.is_mark() {
+            return (start == at).then_some(Found { header, offset: at, meta: None });
+        }
+        let (meta, _) = Meta::read(payload).filter(|_| crc32c::crc32c(payload) == header.crc)?;
+        Some(Found { header, offset: at, meta: Some(meta) })
+    }
+
+    /// Goes on after `found`, which follows a hole or the frame before it.
+    fn take(&mut self, found: Found, hole: Option<Damage>) {
+        let (start, position) = (u64::from(found.header.group_start), found.header.position);
+        let hole = hole.map(|hole| Damage { to_byte: found.offset, to_position: position, ..hole });
+        let begins = start != self.group.start || self.group.frames.is_empty();
+        if begins {
+            // The hole may reach from the group before into this one.
+            let before = hole.filter(|hole| hole.from_byte < start);
+            self.group.holes.extend(before.map(|hole| Damage { to_byte: start, ..hole }));
+            self.prove_group();
+            self.group = Group { start, recorded_at: found.header.recorded_at, ..Group::default() };
+        }
+        let inside = hole.map(|hole| Damage { from_byte: hole.from_byte.max(start), ..hole });
+        self.group.holes.extend(inside.filter(|hole| hole.from_byte < hole.to_byte));
+        self.group.closed = found.header.group_end || found.meta.is_none();
+        self.at = found.offset + found.header.frame_bytes();
+        self.expected = position + u64::from(found.meta.is_some());
+        self.group.frames.push(found);
+    }
+
+    /// The last group was synced: what is there of it counts, what is not is damage.
+    fn prove_group(&mut self) {
+        for found in &self.group.frames {
+            self.scan.take(found);
+        }
+        self.scan.damage.append(&mut self.group.holes);
+    }
+
+    /// Ends the scan of a segment that another one follows.
+    fn finish_full(mut self, next_first: u64) -> Scan {
+        // A group beyond that position was refused (the disk was full) before the log went on in the next segment.
+        let refused = self.group.frames.iter().all(|f| f.meta.is_some() && f.header.position >= next_first);
+        if !refused {
+            self.prove_group();
+        }
+        self.scan.damage.extend(self.tail);
+        for damage in &mut self.scan.damage {
+            damage.to_position = damage.to_position.min(next_first);
+        }
+        self.end()
+    }
+
+    /// Ends the scan of the last segment: its last group counts only if it is whole.
+    fn finish_last(mut self) -> Scan {
+        let (start, end, records) = (self.group.start, self.at, self.group.records());
+        let mut whole_records = records;
+        self.scan.end_byte = start;
+        if self.group.is_whole() {
+            self.prove_group();
+            self.scan.unproven = (records > 0).then_some(start..end);
+            whole_records = 0;
+        }
+        let (from_byte, to_byte) = (self.scan.end_byte, self.used());
+        self.scan.torn = (from_byte < to_byte).then_some(Torn { from_byte, to_byte, whole_records });
+        self.end()
+    }
+
+    fn end(mut self) -> Scan {
+        let known = self.scan.damage.iter().map(|d| d.to_position).max().unwrap_or(0);
+        self.scan.index.skip(known.saturating_sub(self.scan.index.end()));
+        self.scan
     }
 }
 
 impl Scan {
     fn take(&mut self, found: &Found) {
-        self.end_byte = found.offset + HEADER_BYTES as u64 + u64::from(found.header.len);
+        self.end_byte = found.offset + found.header.frame_bytes();
         self.last_recorded_at = self.last_recorded_at.max(found.header.recorded_at);
-        self.marked = found.meta.is_none();
-        let missing = found.header.position.saturating_sub(self.index.end());
-        self.index.skip(missing);
+        let Header { position, recorded_at, crc, .. } = found.header;
+        self.index.skip(position.saturating_sub(self.index.end()));
         if let Some(meta) = &found.meta {
-            let Header { position, recorded_at, crc, .. } = found.header;
             self.index.push(found.offset as u32, meta, KeyEntry { digest: 0, position, recorded_at, crc });
         }
     }

@@ -14,7 +14,7 @@ pub(super) const DATA_START: u64 = 128;
 /// First bytes of a segment; the last one is the version of the format.
 const MAGIC: [u8; 8] = *b"TGSEG\0\0\x01";
 /// Zeros are written in steps of this size, each synced, so that a foreground sync never waits for a whole segment.
-const ZERO_STEP_BYTES: usize = 1 << 20;
+const ZERO_STEP_BYTES: u64 = 1 << 20;
 /// The next segment while it is being prepared.
 pub(super) const SPARE_NAME: &str = "spare.tmp";
 
@@ -62,6 +62,13 @@ impl SegmentHeader {
         }
     }
 
+    /// True if both copies of the header of `file` can be read.
+    pub(super) fn is_intact(file: &dyn DiskFile) -> io::Result<bool> {
+        let mut bytes = [0; DATA_START as usize];
+        file.read_exact_at(&mut bytes, 0)?;
+        Ok(Self::from_bytes(&bytes[..64]).is_some() && Self::from_bytes(&bytes[64..]).is_some())
+    }
+
     pub(super) fn write(&self, file: &dyn DiskFile) -> io::Result<()> {
         let mut both = [0; DATA_START as usize];
         both[..64].copy_from_slice(&self.bytes());
@@ -82,26 +89,45 @@ pub(super) fn index_name(first: u64) -> String {
 
 /// The first position of the segment of this file name; `None` for other names.
 pub(super) fn parse_segment_name(name: &str) -> Option<u64> {
-    let digits = name.strip_suffix(".seg")?;
-    (digits.len() == 20).then(|| digits.parse().ok())?
+    let first = name.strip_suffix(".seg")?.parse().ok()?;
+    (segment_name(first) == name).then_some(first)
 }
 
-/// Makes a file of `size` zeros, synced, under the name of the spare.
+/// The first position of the segment whose index has this file name; `None` for other names.
+pub(super) fn parse_index_name(name: &str) -> Option<u64> {
+    let first = name.strip_suffix(".idx")?.parse().ok()?;
+    (index_name(first) == name).then_some(first)
+}
+
+/// Makes a file of `size` zeros, synced, under the name of the spare. On failure nothing is left of it.
 pub(super) fn prepare_spare(disk: &dyn Disk, size: u64) -> io::Result<Box<dyn DiskFile>> {
-    match disk.remove(SPARE_NAME) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove_if_there(disk, SPARE_NAME)?;
     let file = disk.create(SPARE_NAME)?;
-    let zeros = vec![0; ZERO_STEP_BYTES];
+    zero(file.as_ref(), size).inspect_err(|_| {
+        // A full disk needs the bytes back. If they stay, the next attempt or start removes them.
+        let _ = disk.remove(SPARE_NAME);
+    })?;
+    Ok(file)
+}
+
+fn zero(file: &dyn DiskFile, size: u64) -> io::Result<()> {
+    let zeros = vec![0; size.min(ZERO_STEP_BYTES) as usize];
     let mut at = 0;
     while at < size {
-        let step = (size - at).min(ZERO_STEP_BYTES as u64);
+        let step = (size - at).min(ZERO_STEP_BYTES);
         file.write_all_at(&zeros[..step as usize], at)?;
         file.sync_data()?;
         at += step;
     }
-    Ok(file)
+    Ok(())
+}
+
+/// Removes a file; one that is not there is fine.
+pub(super) fn remove_if_there(disk: &dyn Disk, name: &str) -> io::Result<()> {
+    match disk.remove(name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// An open segment.
@@ -117,11 +143,18 @@ impl Segment {
     }
 
     /// Turns a prepared spare into the segment that starts at `header.first`: durable when this returns.
-    pub(super) fn adopt_spare(disk: &dyn Disk, file: Box<dyn DiskFile>, header: SegmentHeader) -> io::Result<Self> {
+    ///
+    /// Errors: while the header is written, a full disk is an error that passes. From the renaming on nobody knows
+    /// whether the segment exists, so no failure may be taken for one that passes.
+    pub(super) fn adopt_spare(
+        disk: &dyn Disk,
+        file: Box<dyn DiskFile>,
+        header: SegmentHeader,
+    ) -> io::Result<Self> {
         header.write(file.as_ref())?;
-        file.sync_data()?;
-        disk.rename(SPARE_NAME, &segment_name(header.first))?;
-        disk.sync_dir()?;
+        file.sync_data().map_err(io::Error::other)?;
+        disk.rename(SPARE_NAME, &segment_name(header.first)).map_err(io::Error::other)?;
+        disk.sync_dir().map_err(io::Error::other)?;
         Ok(Self::new(header, file, Index::Live(LiveIndex::new(header.first))))
     }
 
@@ -136,9 +169,6 @@ impl Segment {
 
     /// Position after its last frame.
     pub(super) fn end(&self) -> u64 {
-        match &*self.index() {
-            Index::Live(live) => live.end(),
-            Index::Sealed(sealed) => sealed.end(),
-        }
+        self.index().end()
     }
 }

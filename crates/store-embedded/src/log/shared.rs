@@ -4,20 +4,20 @@ use std::io;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 
-use tidegate_domain::ports::QuarantinedRange;
+use tidegate_domain::id::Position;
+use tidegate_domain::ports::{QuarantinedRange, Stored};
 use tidegate_domain::time::UnixMs;
 use tokio::sync::watch;
 
+use super::LogConfig;
 use super::keeper::Task;
 use super::queue::Queue;
 use super::recent::{Group, Recent};
-use super::segment::{Segment, prepare_spare};
+use super::segment::{Segment, SegmentHeader, prepare_spare};
 use crate::disk::{Disk, DiskFile};
 
 /// How long appends are refused at once after the disk was found full, before it is tried again.
 const SPACE_RETRY_MS: i64 = 1000;
-/// Size of the first segment: a small installation stays small. Each further one doubles, up to the maximum.
-pub(super) const SEGMENT_FIRST_BYTES: u64 = 4 << 20;
 
 /// Why appends are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,15 +30,15 @@ pub(super) enum Refusal {
 pub(super) struct Shared {
     pub(super) disk: Box<dyn Disk>,
     pub(super) queue: Queue,
-    pub(super) segment_max_bytes: u64,
+    pub(super) config: LogConfig,
     segments: RwLock<Arc<Vec<Arc<Segment>>>>,
     recent: Mutex<Recent>,
     tail: watch::Sender<u64>,
     refusal: AtomicU8,
     space_retry_at_ms: AtomicI64,
     quarantined: Mutex<Vec<QuarantinedRange>>,
-    /// A prepared segment and its size. Locked while one is being prepared, so that nobody prepares a second.
-    pub(super) spare: Mutex<Option<(Box<dyn DiskFile>, u64)>>,
+    /// A prepared segment and its size. Locked while one is prepared or taken into use: there is one file of its name.
+    spare: Mutex<Option<(Box<dyn DiskFile>, u64)>>,
     keeper: Mutex<Option<mpsc::SyncSender<Task>>>,
 }
 
@@ -49,19 +49,17 @@ fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     pub(super) fn new(
         disk: Box<dyn Disk>,
-        queue: Queue,
-        segment_max_bytes: u64,
-        recent_max_bytes: usize,
+        config: LogConfig,
         segments: Vec<Arc<Segment>>,
         quarantined: Vec<QuarantinedRange>,
     ) -> Self {
         let tail = segments.last().map_or(0, |s| s.end());
         Self {
             disk,
-            queue,
-            segment_max_bytes,
+            queue: Queue::new(config.queue),
+            config,
             segments: RwLock::new(Arc::new(segments)),
-            recent: Mutex::new(Recent::new(recent_max_bytes)),
+            recent: Mutex::new(Recent::new(config.recent_max_bytes)),
             tail: watch::Sender::new(tail),
             refusal: AtomicU8::new(0),
             space_retry_at_ms: AtomicI64::new(0),
@@ -92,6 +90,11 @@ impl Shared {
     /// The newest groups from position `from` on, if they are in memory.
     pub(super) fn recent(&self, from: u64, max_bytes: usize) -> Option<Vec<Arc<Group>>> {
         locked(&self.recent).groups_from(from, max_bytes)
+    }
+
+    /// The records at `positions`, if all of them that there are, are in memory.
+    pub(super) fn recent_records(&self, positions: &[Position]) -> Option<Vec<Stored>> {
+        locked(&self.recent).records(positions)
     }
 
     pub(super) fn refusal(&self) -> Refusal {
@@ -130,11 +133,22 @@ impl Shared {
         self.refusal() == Refusal::NoSpace && (retry_at - SPACE_RETRY_MS..retry_at).contains(&now.0)
     }
 
+    /// Reports damaged positions, once.
     pub(super) fn quarantine(&self, range: QuarantinedRange) {
         let mut ranges = locked(&self.quarantined);
-        if !ranges.iter().any(|r| r.from <= range.from && range.to <= r.to) {
-            tracing::error!(from = range.from.0, to = range.to.0, reason = range.reason, "log: damaged positions");
-            ranges.push(range);
+        if ranges.iter().any(|r| r.from <= range.from && range.to <= r.to) {
+            return;
+        }
+        tracing::error!(
+            from = range.from.0,
+            to = range.to.0,
+            reason = range.reason,
+            "log: damaged positions"
+        );
+        // A reader that goes through a damaged stretch reports it record by record.
+        match ranges.iter_mut().find(|r| r.to == range.from && r.reason == range.reason) {
+            Some(before) => before.to = range.to,
+            None => ranges.push(range),
         }
     }
 
@@ -142,38 +156,66 @@ impl Shared {
         locked(&self.quarantined).clone()
     }
 
-    /// A zeroed file for the next segment with room for `need` bytes, and its size. Waits while one is being made.
-    pub(super) fn take_spare(&self, need: u64, current: u64) -> io::Result<(Box<dyn DiskFile>, u64)> {
+    /// Makes the next segment, with room for `need` bytes: the spare, or, if there is none, a new file. Waits while
+    /// the spare is being prepared.
+    pub(super) fn next_segment(
+        &self,
+        need: u64,
+        current_size: u64,
+        header: impl FnOnce(u64) -> SegmentHeader,
+    ) -> io::Result<Segment> {
         let mut spare = locked(&self.spare);
-        if let Some(ready) = spare.take().filter(|(_, size)| *size >= need) {
-            return Ok(ready);
+        let (file, size) = match spare.take().filter(|(_, size)| *size >= need) {
+            Some(ready) => ready,
+            None => self.new_spare(self.next_size(current_size).max(need), need)?,
+        };
+        Segment::adopt_spare(self.disk.as_ref(), file, header(size))
+    }
+
+    fn new_spare(&self, wanted: u64, need: u64) -> io::Result<(Box<dyn DiskFile>, u64)> {
+        let prepare = |size| prepare_spare(self.disk.as_ref(), size).map(|file| (file, size));
+        // What is left of the disk may still do for a small one.
+        let least = self.config.segment_first_bytes.max(need);
+        match prepare(wanted) {
+            Err(error) if super::writer::is_full(&error) && least < wanted => prepare(least),
+            done => done,
         }
-        let wanted = self.next_size(current).max(need);
-        prepare_spare(self.disk.as_ref(), wanted).map(|file| (file, wanted)).or_else(|error| {
-            // What is left of the disk may still do for a small one.
-            let least = SEGMENT_FIRST_BYTES.max(need);
-            if super::writer::is_full(&error) && least < wanted {
-                return prepare_spare(self.disk.as_ref(), least).map(|file| (file, least));
+    }
+
+    /// Prepares the next segment, unless one is ready.
+    pub(super) fn prepare_spare(&self, size: u64) {
+        let mut spare = locked(&self.spare);
+        if spare.is_none() {
+            match prepare_spare(self.disk.as_ref(), size) {
+                Ok(file) => *spare = Some((file, size)),
+                Err(error) => {
+                    tracing::warn!(error = %error, "log: the next segment could not be prepared ahead")
+                }
             }
-            Err(error)
-        })
+        }
     }
 
-    pub(super) fn next_size(&self, current: u64) -> u64 {
-        (current * 2).clamp(SEGMENT_FIRST_BYTES, self.segment_max_bytes.max(SEGMENT_FIRST_BYTES))
+    fn next_size(&self, current: u64) -> u64 {
+        let (first, max) = (self.config.segment_first_bytes, self.config.segment_max_bytes);
+        (current * 2).clamp(first, max.max(first))
     }
 
-    /// The writer goes on in `active`; `full` waits to be sealed.
-    pub(super) fn rotated(&self, full: Arc<Segment>, active: Arc<Segment>) {
-        let size = active.header.size;
+    /// The writer goes on in `active`.
+    pub(super) fn rotated(&self, active: Arc<Segment>) {
         {
             let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
             let mut longer = segments.as_ref().clone();
+            // A batch that was too large for an empty segment got one of its own, in the empty one's place.
+            longer.retain(|segment| segment.header.first < active.header.first);
             longer.push(active);
             *segments = Arc::new(longer);
         }
-        self.ask_keeper(Task::PrepareSpare { size: self.next_size(size) });
-        self.ask_keeper(Task::Seal(full));
+        self.ask_keeper(Task::Seal);
+    }
+
+    /// Has the segment after one of `current_size` bytes prepared ahead of need.
+    pub(super) fn ask_for_spare(&self, current_size: u64) {
+        self.ask_keeper(Task::PrepareSpare { size: self.next_size(current_size) });
     }
 
     pub(super) fn set_keeper(&self, keeper: Option<mpsc::SyncSender<Task>>) {

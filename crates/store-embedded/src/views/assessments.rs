@@ -50,7 +50,8 @@ pub(super) fn get(
     for position in positions {
         let row = select.query_row(params![project_no, position.0 as i64], read).optional()?;
         if let Some((assessment, contribution)) = row {
-            let assessed = Assessed { project: project.to_owned(), position: *position, assessment, contribution };
+            let assessed =
+                Assessed { project: project.to_owned(), position: *position, assessment, contribution };
             found.insert(*position, assessed);
         }
     }
@@ -109,7 +110,9 @@ pub(super) fn risky(
             break;
         }
         scanned += 1;
-        if row.get::<_, f64>(1)? >= min_risk.get() && wanted.is_none_or(|w| category(row, 2).is_ok_and(|c| c == w)) {
+        if row.get::<_, f64>(1)? >= min_risk.get()
+            && wanted.is_none_or(|w| category(row, 2).is_ok_and(|c| c == w))
+        {
             page.positions.push(position);
         }
     }

@@ -16,11 +16,11 @@ pub(super) struct Row {
     pub(super) patterns: usize,
 }
 
-/// A project's number, and the rows known of it.
+/// A project's number, and what is known of its sessions: a row, or that there is none.
 #[derive(Debug, Default)]
 pub(super) struct Project {
     pub(super) no: i64,
-    pub(super) sessions: HashMap<Box<str>, Row>,
+    pub(super) sessions: HashMap<Box<str>, Option<Row>>,
 }
 
 /// What the writer remembers of committed rows.

@@ -6,7 +6,7 @@
 //!
 //! - `schema`: the tables, and what is done with a file found at start.
 //! - `writer`, `known`, `session_rows`, `assessments`, `parked`: one batch in, one transaction.
-//! - `readers`, `session_list`, `risk_range`: what readers ask for, in bounded work.
+//! - `readers`, `session_list`, `risk_range`, `sql`: what readers ask for, in bounded work.
 //! - `blob`: the bytes of counts, patterns and flags. `dump`: every row as text.
 
 mod assessments;
@@ -19,6 +19,7 @@ mod risk_range;
 mod schema;
 mod session_list;
 mod session_rows;
+mod sql;
 mod writer;
 
 use std::collections::HashMap;
@@ -116,6 +117,11 @@ impl Views for EmbeddedViews {
         Ok(())
     }
 
+    async fn session(&self, key: &SessionKey) -> Result<Option<Session>, ViewsError> {
+        let key = key.clone();
+        self.read(move |views| session_rows::get(views, &key)).await
+    }
+
     async fn sessions(&self, project: &str, query: &SessionQuery) -> Result<SessionPage, ViewsError> {
         let (project, query, half_life) = (project.to_owned(), query.clone(), self.half_life);
         self.read(move |views| session_list::page(views, &project, &query, half_life)).await
@@ -140,7 +146,8 @@ impl Views for EmbeddedViews {
         max: usize,
     ) -> Result<RiskyPage, ViewsError> {
         let project = project.to_owned();
-        self.read(move |views| assessments::risky(views, &project, category, min_risk, from, order, max)).await
+        self.read(move |views| assessments::risky(views, &project, category, min_risk, from, order, max))
+            .await
     }
 
     async fn parked(&self, project: &str, from: Position, max: usize) -> Result<Vec<Parked>, ViewsError> {

@@ -53,6 +53,7 @@ impl Readers {
 
 fn open_reader(path: &Path) -> Result<Connection, Cause> {
     let connection = open_private(path)?;
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY;")?;
+    connection
+        .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -2000; PRAGMA temp_store = MEMORY;")?;
     Ok(connection)
 }

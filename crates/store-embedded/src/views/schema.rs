@@ -83,7 +83,9 @@ pub(super) fn open(path: &Path, rules: &Rules) -> Result<(Connection, Start), Ca
 
 /// The stored checkpoint.
 pub(super) fn checkpoint(views: &Connection) -> rusqlite::Result<u64> {
-    views.query_row("SELECT checkpoint FROM meta", [], |row| row.get::<_, i64>(0)).map(|position| position as u64)
+    views
+        .query_row("SELECT checkpoint FROM meta", [], |row| row.get::<_, i64>(0))
+        .map(|position| position as u64)
 }
 
 /// Stores the checkpoint.
@@ -141,8 +143,8 @@ fn stored_rules(connection: &Connection) -> rusqlite::Result<Stored> {
 fn open_writer(path: &Path) -> Result<Connection, Cause> {
     let connection = open_private(path)?;
     connection.execute_batch(
-        "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-         PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
+        "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+         PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864;",
     )?;
     Ok(connection)
 }

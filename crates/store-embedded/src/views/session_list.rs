@@ -1,17 +1,21 @@
 //! One page of a project's sessions, in work bounded by the page and not by the project.
 //!
-//! Three indexes can lead to a page: the one it is sorted by, the one of ranks, and the one of patterns. A filter
-//! that few sessions meet leads by its own index, and its sessions are sorted; otherwise the sorted index leads, and
+//! Three indexes can lead to a page: the one of its sort, the one of ranks, and the one of patterns. A filter that
+//! few sessions meet leads by its own index, and those few are sorted. Otherwise the index of the sort leads, and
 //! soon meets enough sessions. How many meet a filter is counted in its index anyway, for `total`.
+//!
+//! A page after a cursor is two queries, the rest of the cursor's ties and what lies beyond: SQLite uses no index
+//! for `(value, rowid) > (?, ?)`, and sessions without evidence all tie.
 
+use rusqlite::Connection;
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
 use tidegate_domain::filter::{Order, SessionCursor, SessionQuery, SessionSort};
 use tidegate_domain::ports::{SessionPage, SessionRow};
 use tidegate_domain::risk::HalfLife;
 
-use super::session_rows::{COLUMNS, read};
 use super::risk_range::ranks;
+use super::session_rows::{COLUMNS, read};
+use super::sql::Sql;
 use super::writer::project_no;
 
 /// A filter met by at most this many sessions leads by its own index.
@@ -36,7 +40,7 @@ pub(super) fn page(
 }
 
 /// The index that leads to the rows.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Lead {
     Sort,
     Rank,
@@ -47,19 +51,121 @@ struct List<'q> {
     views: &'q Connection,
     project_no: i64,
     query: &'q SessionQuery,
+    /// Lowest and highest rank of the filter.
     ranks: (f64, f64),
 }
 
 impl List<'_> {
-    /// How many sessions match, up to [`SessionPage::TOTAL_MAX`], and the index that leads to a page of them.
+    /// How many sessions match, and the index that leads to them best.
     fn total(&self) -> rusqlite::Result<(u64, Lead)> {
-        let by_rank = self.count(&self.ranked())?;
+        let count = |sql: Sql| sql.count(self.views, SessionPage::TOTAL_MAX);
+        let ranked = count(self.base("SELECT 1", Lead::Rank).then(self.rank_filter()))?;
         if self.query.patterns.is_empty() {
-            return Ok((by_rank, if by_rank <= SORTED_MAX { Lead::Rank } else { Lead::Sort }));
+            return Ok((ranked, if ranked <= SORTED_MAX { Lead::Rank } else { Lead::Sort }));
         }
-        let by_pattern = self.count(&self.marked())?;
-        let (fewest, lead) = if by_pattern < by_rank { (by_pattern, Lead::Patterns) } else { (by_rank, Lead::Rank) };
-        let total = self.count(Sql::new("SELECT 1").and(&self.matching(lead)))?;
-        Ok((total, if fewest <= SORTED_MAX { lead } else { Lead::Sort }))
+        let marked = count(Sql::default().and("SELECT DISTINCT session_no", []).then(self.marked()))?;
+        let narrow = if marked < ranked { Lead::Patterns } else { Lead::Rank };
+        let total = count(self.filtered("SELECT 1", narrow).then(self.rank_filter()))?;
+        Ok((total, if marked.min(ranked) <= SORTED_MAX { narrow } else { Lead::Sort }))
+    }
+
+    /// The page and one row more, each with its cursor.
+    fn rows(&self, lead: Lead) -> rusqlite::Result<Vec<(SessionRow, SessionCursor)>> {
+        let SessionQuery { sort, order, limit, .. } = *self.query;
+        let (mut low, mut high) = match sort {
+            SessionSort::RiskScore => self.ranks,
+            _ => (f64::NEG_INFINITY, f64::INFINITY),
+        };
+        let mut rows = Vec::new();
+        if let Some(cursor) = self.query.after.filter(|cursor| cursor.sort == sort) {
+            if (low..=high).contains(&cursor.value) {
+                let beyond = if order == Order::Asc { '>' } else { '<' };
+                let ties = format!(" AND {} = ? AND s.no {beyond} ?", column(sort));
+                let cursor = [Value::Real(cursor.value), Value::Integer(cursor.row)];
+                rows = self.fetch(lead, Sql::default().and(&ties, cursor), limit + 1)?;
+            }
+            match order {
+                Order::Asc => low = low.max(cursor.value.next_up()),
+                Order::Desc => high = high.min(cursor.value.next_down()),
+            }
+        }
+        let range = format!(" AND {} BETWEEN ? AND ?", column(sort));
+        let range = Sql::default().and(&range, [Value::Real(low), Value::Real(high)]);
+        rows.append(&mut self.fetch(lead, range, limit + 1 - rows.len())?);
+        Ok(rows)
+    }
+
+    fn fetch(
+        &self,
+        lead: Lead,
+        range: Sql,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<(SessionRow, SessionCursor)>> {
+        let SessionQuery { sort, order, .. } = *self.query;
+        let column = column(sort);
+        let direction = if order == Order::Asc { "ASC" } else { "DESC" };
+        let mut sql = self.filtered(&format!("SELECT {COLUMNS}, s.id, s.no, {column}"), lead).then(range);
+        if sort != SessionSort::RiskScore {
+            sql = sql.then(self.rank_filter());
+        }
+        let end = format!(" ORDER BY {column} {direction}, s.no {direction} LIMIT ?");
+        sql.and(&end, [Value::Integer(limit as i64)]).rows(self.views, |row| {
+            let session = SessionRow { session: read(row)?, id: row.get(9)? };
+            Ok((session, SessionCursor { sort, value: row.get(11)?, row: row.get(10)? }))
+        })
+    }
+
+    /// The project's sessions with any of the patterns, if any are asked for.
+    fn filtered(&self, select: &str, lead: Lead) -> Sql {
+        let sql = self.base(select, lead);
+        match lead {
+            Lead::Sort | Lead::Rank if !self.query.patterns.is_empty() => {
+                sql.and(" AND EXISTS (SELECT 1", []).then(self.marked()).and(" AND session_no = s.no)", [])
+            }
+            _ => sql,
+        }
+    }
+
+    /// The project's sessions by the index of `lead`; by that of patterns, those that have one of them.
+    fn base(&self, select: &str, lead: Lead) -> Sql {
+        let index = match lead {
+            Lead::Sort => index(self.query.sort),
+            Lead::Rank => index(SessionSort::RiskScore),
+            Lead::Patterns => {
+                let from = format!("{select} FROM sessions s NOT INDEXED WHERE s.no IN (SELECT session_no");
+                return Sql::default().and(&from, []).then(self.marked()).and(")", []);
+            }
+        };
+        let from = format!("{select} FROM sessions s INDEXED BY {index} WHERE s.project_no = ?");
+        Sql::default().and(&from, [Value::Integer(self.project_no)])
+    }
+
+    fn rank_filter(&self) -> Sql {
+        let (low, high) = self.ranks;
+        Sql::default().and(" AND s.risk_rank BETWEEN ? AND ?", [Value::Real(low), Value::Real(high)])
+    }
+
+    /// The rows of `session_patterns` for the patterns asked for.
+    fn marked(&self) -> Sql {
+        let sql = Sql::default().and(" FROM session_patterns WHERE project_no = ?", [self.project_no.into()]);
+        let mut patterns = self.query.patterns.iter().map(|pattern| Value::Text(pattern.clone()));
+        let first = sql.and(" AND pattern IN (?", [patterns.next().unwrap_or(Value::Null)]);
+        patterns.fold(first, |sql, pattern| sql.and(", ?", [pattern])).and(")", [])
+    }
+}
+
+fn column(sort: SessionSort) -> &'static str {
+    match sort {
+        SessionSort::RiskScore => "s.risk_rank",
+        SessionSort::LastActivityAt => "s.last_activity_at_ms",
+        SessionSort::CreatedAt => "s.created_at_ms",
+    }
+}
+
+fn index(sort: SessionSort) -> &'static str {
+    match sort {
+        SessionSort::RiskScore => "sessions_by_risk",
+        SessionSort::LastActivityAt => "sessions_by_activity",
+        SessionSort::CreatedAt => "sessions_by_creation",
     }
 }

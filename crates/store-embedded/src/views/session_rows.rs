@@ -7,7 +7,7 @@ use tidegate_domain::session::{Session, SessionKey};
 use tidegate_domain::time::UnixMs;
 
 use super::blob;
-use super::known::{Known, Row};
+use super::known::{Known, Project, Row};
 use super::writer::{project, project_no};
 
 /// The rank of a session without evidence: below every rank there is, and finite, so that a cursor can hold it.
@@ -19,8 +19,8 @@ pub(super) const COLUMNS: &str = "s.created_at_ms, s.first_activity_at_ms, s.las
 
 /// Stores `sessions`, new ones under the next numbers in their order.
 ///
-/// `created_at` of a session never changes (`Session::apply`). Cost: one update by number for a known session, one
-/// search by id more for another.
+/// Cost: one update or insert by number for a session that is known, to exist or not; one search more for another.
+/// `created_at` of a session never changes (`Session::apply`).
 pub(super) fn write(
     tx: &Connection,
     known: &mut Known,
@@ -30,22 +30,24 @@ pub(super) fn write(
     let mut statements = Statements::prepare(tx)?;
     for (key, session) in sessions {
         let rank = session.evidence.rank(half_life).unwrap_or(NO_RANK);
-        let project = project(tx, known, &key.project)?;
-        let stored_patterns = match project.sessions.get_mut(key.session.as_str()) {
-            Some(row) => {
-                statements.update(row, session, rank)?;
-                std::mem::replace(&mut row.patterns, session.patterns.len())
-            }
+        let Project { no: project_no, sessions: rows } = project(tx, known, &key.project)?;
+        let row = match rows.get_mut(key.session.as_str()) {
+            Some(row) => row,
             None => {
-                let no = statements.insert(project.no, &key.session, session, rank)?;
-                let row = Row { no, rank, patterns: session.patterns.len() };
-                project.sessions.insert(key.session.as_str().into(), row);
-                0
+                let found = find(tx, *project_no, &key.session)?.map(|(row, _)| row);
+                rows.entry(key.session.as_str().into()).or_insert(found)
             }
         };
-        if stored_patterns != session.patterns.len() {
-            let no = project.sessions[key.session.as_str()].no;
-            statements.index_patterns(project.no, no, session)?;
+        let row = match row {
+            Some(row) => {
+                statements.update(row, session, rank)?;
+                row
+            }
+            None => row.insert(statements.insert(*project_no, &key.session, session, rank)?),
+        };
+        if row.patterns != session.patterns.len() {
+            statements.index_patterns(*project_no, row.no, session)?;
+            row.patterns = session.patterns.len();
         }
     }
     Ok(())
@@ -75,11 +77,7 @@ impl<'c> Statements<'c> {
             insert: tx.prepare_cached(
                 "INSERT INTO sessions(created_at_ms, first_activity_at_ms, last_activity_at_ms, event_count,
                      evidence, evidence_at_ms, peak_risk, counts, patterns, risk_rank, project_no, id)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-                 ON CONFLICT (project_no, id) DO UPDATE SET first_activity_at_ms = ?2, last_activity_at_ms = ?3,
-                     event_count = ?4, evidence = ?5, evidence_at_ms = ?6, peak_risk = ?7, counts = ?8,
-                     patterns = ?9, risk_rank = ?10
-                 RETURNING no",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?,
             pattern: tx.prepare_cached("INSERT OR IGNORE INTO session_patterns VALUES (?1, ?2, ?3)")?,
         })
@@ -92,35 +90,50 @@ impl<'c> Statements<'c> {
         let patterns = blob::patterns(&session.patterns);
         if row.rank == rank {
             self.update.execute(params![
-                row.no, first.0, last.0, events, evidence.amount, evidence.at.0, peak, counts, patterns
+                row.no,
+                first.0,
+                last.0,
+                events,
+                evidence.amount,
+                evidence.at.0,
+                peak,
+                counts,
+                patterns
             ])?;
         } else {
             self.update_rank.execute(params![
-                row.no, first.0, last.0, events, evidence.amount, evidence.at.0, peak, counts, patterns, rank
+                row.no,
+                first.0,
+                last.0,
+                events,
+                evidence.amount,
+                evidence.at.0,
+                peak,
+                counts,
+                patterns,
+                rank
             ])?;
             row.rank = rank;
         }
         Ok(())
     }
 
-    fn insert(&mut self, project_no: i64, id: &str, session: &Session, rank: f64) -> rusqlite::Result<i64> {
-        self.insert.query_row(
-            params![
-                session.created_at.0,
-                session.first_activity_at.0,
-                session.last_activity_at.0,
-                session.event_count as i64,
-                session.evidence.amount,
-                session.evidence.at.0,
-                session.peak_risk.get(),
-                blob::counts(&session.event_count_by_type),
-                blob::patterns(&session.patterns),
-                rank,
-                project_no,
-                id,
-            ],
-            |row| row.get(0),
-        )
+    fn insert(&mut self, project_no: i64, id: &str, session: &Session, rank: f64) -> rusqlite::Result<Row> {
+        let no = self.insert.insert(params![
+            session.created_at.0,
+            session.first_activity_at.0,
+            session.last_activity_at.0,
+            session.event_count as i64,
+            session.evidence.amount,
+            session.evidence.at.0,
+            session.peak_risk.get(),
+            blob::counts(&session.event_count_by_type),
+            blob::patterns(&session.patterns),
+            rank,
+            project_no,
+            id,
+        ])?;
+        Ok(Row { no, rank, patterns: 0 })
     }
 
     fn index_patterns(&mut self, project_no: i64, no: i64, session: &Session) -> rusqlite::Result<()> {
@@ -131,28 +144,35 @@ impl<'c> Statements<'c> {
     }
 }
 
-/// The stored state of `key`, whose row is known from then on.
+/// The stored state of `key`. Its row, or that it has none, is known from then on.
 pub(super) fn load(
     views: &Connection,
     known: &mut Known,
     key: &SessionKey,
 ) -> rusqlite::Result<Option<Session>> {
-    let Some(no) = project_no(views, &key.project)? else { return Ok(None) };
-    let sql = format!("SELECT {COLUMNS}, s.no, s.risk_rank FROM sessions s WHERE s.project_no = ?1 AND s.id = ?2");
-    let found = views
-        .prepare_cached(&sql)?
-        .query_row(params![no, key.session], |row| {
-            let session = read(row)?;
-            let row = Row { no: row.get(9)?, rank: row.get(10)?, patterns: session.patterns.len() };
-            Ok((session, row))
-        })
-        .optional()?;
-    Ok(found.map(|(session, row)| {
-        let project = known.projects.entry(key.project.as_str().into()).or_default();
-        project.no = no;
-        project.sessions.insert(key.session.as_str().into(), row);
-        session
-    }))
+    let Some(project_no) = project_no(views, &key.project)? else { return Ok(None) };
+    let (row, session) = find(views, project_no, &key.session)?.unzip();
+    let project = known.projects.entry(key.project.as_str().into()).or_default();
+    project.no = project_no;
+    project.sessions.insert(key.session.as_str().into(), row);
+    Ok(session)
+}
+
+/// The stored state of `key`, for a reader.
+pub(super) fn get(views: &Connection, key: &SessionKey) -> rusqlite::Result<Option<Session>> {
+    let Some(project_no) = project_no(views, &key.project)? else { return Ok(None) };
+    Ok(find(views, project_no, &key.session)?.map(|(_, session)| session))
+}
+
+fn find(views: &Connection, project_no: i64, id: &str) -> rusqlite::Result<Option<(Row, Session)>> {
+    let sql =
+        format!("SELECT {COLUMNS}, s.no, s.risk_rank FROM sessions s WHERE s.project_no = ?1 AND s.id = ?2");
+    let mut select = views.prepare_cached(&sql)?;
+    let found = select.query_row(params![project_no, id], |row| {
+        let session = read(row)?;
+        Ok((Row { no: row.get(9)?, rank: row.get(10)?, patterns: session.patterns.len() }, session))
+    });
+    found.optional()
 }
 
 /// Reads [`COLUMNS`].

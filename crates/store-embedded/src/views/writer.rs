@@ -46,7 +46,10 @@ impl Writer {
 
 /// The number of project `name`, if it has one.
 pub(super) fn project_no(views: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
-    views.prepare_cached("SELECT no FROM projects WHERE name = ?1")?.query_row([name], |row| row.get(0)).optional()
+    views
+        .prepare_cached("SELECT no FROM projects WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()
 }
 
 /// Project `name`, given the next number if it is new.

@@ -2,9 +2,8 @@
 //!
 //! Source: Apache Parquet format, "Bloom Filter" (split block Bloom filters).
 
-const SALTS: [u32; 8] = [
-    0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31,
-];
+const SALTS: [u32; 8] =
+    [0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31];
 const BLOCK_BYTES: usize = 32;
 const BITS_PER_KEY: usize = 10;
 
@@ -30,7 +29,8 @@ impl Filter {
 
     /// False only if `key` is certainly not in the set.
     pub(crate) fn may_hold(&self, key: u128) -> bool {
-        self.block(key).is_some_and(|at| self.blocks[at].iter().zip(bits(key)).all(|(word, bit)| word & bit != 0))
+        self.block(key)
+            .is_some_and(|at| self.blocks[at].iter().zip(bits(key)).all(|(word, bit)| word & bit != 0))
     }
 
     fn block(&self, key: u128) -> Option<usize> {
@@ -44,7 +44,8 @@ impl Filter {
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let word = |chunk: &[u8], i: usize| super::u32_at(chunk, i * 4);
-        let blocks = bytes.chunks_exact(BLOCK_BYTES).map(|chunk| std::array::from_fn(|i| word(chunk, i))).collect();
+        let blocks =
+            bytes.chunks_exact(BLOCK_BYTES).map(|chunk| std::array::from_fn(|i| word(chunk, i))).collect();
         Self { blocks }
     }
 }

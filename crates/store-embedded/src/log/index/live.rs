@@ -73,7 +73,8 @@ impl LiveIndex {
         let relative = self.offsets.len() as u32;
         self.offsets.push(offset);
         self.postings.entry(meta.project).or_default().push(relative);
-        if let Some(session) = meta.session {
+        // A session whose hash is its project's would be listed twice.
+        if let Some(session) = meta.session.filter(|session| *session != meta.project) {
             self.postings.entry(session).or_default().push(relative);
         }
         if let Some(key) = meta.key {
@@ -90,10 +91,10 @@ impl LiveIndex {
         self.offsets.extend(std::iter::repeat_n(0, count as usize));
     }
 
-    /// The byte of a position's frame; `None` if it is damaged or not here.
-    pub(crate) fn offset(&self, position: u64) -> Option<u32> {
-        let offset = *self.offsets.get(position.checked_sub(self.first)? as usize)?;
-        (offset != 0).then_some(offset)
+    /// The bytes of the frames at `from..to`, as far as they are here; 0 for damaged ones.
+    pub(crate) fn offsets(&self, from: u64, to: u64) -> Vec<u32> {
+        let at = |position: u64| (position.clamp(self.first, self.end()) - self.first) as usize;
+        self.offsets[at(from)..at(to).max(at(from))].to_vec()
     }
 
     pub(crate) fn key(&self, hash: u128) -> Option<KeyEntry> {

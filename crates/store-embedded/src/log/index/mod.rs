@@ -21,9 +21,12 @@ mod live;
 mod sealed;
 mod table;
 
-pub(super) use live::{KeyMap, LiveIndex};
+pub(super) use live::{AsIs, KeyMap, LiveIndex};
 pub(super) use sealed::SealedIndex;
 
+use std::io;
+
+use tidegate_domain::filter::Order;
 use tidegate_domain::ports::Receipt;
 use tidegate_domain::time::UnixMs;
 
@@ -33,6 +36,47 @@ use super::frame::{receipt, u32_at, u64_at};
 pub(super) enum Index {
     Live(LiveIndex),
     Sealed(SealedIndex),
+}
+
+impl Index {
+    /// Position after the segment's last frame.
+    pub(super) fn end(&self) -> u64 {
+        match self {
+            Self::Live(live) => live.end(),
+            Self::Sealed(sealed) => sealed.end(),
+        }
+    }
+
+    pub(super) fn last_recorded_at(&self) -> UnixMs {
+        match self {
+            Self::Live(live) => live.last_recorded_at(),
+            Self::Sealed(sealed) => sealed.last_recorded_at(),
+        }
+    }
+
+    /// What is remembered of a key or fingerprint.
+    pub(super) fn key(&self, hash: u128) -> io::Result<Option<KeyEntry>> {
+        match self {
+            Self::Live(live) => Ok(live.key(hash)),
+            Self::Sealed(sealed) => sealed.key(hash),
+        }
+    }
+
+    /// The bytes in the segment of the frames at `from..to`, as far as they are here; 0 for damaged ones.
+    pub(super) fn offsets(&self, from: u64, to: u64) -> io::Result<Vec<u32>> {
+        match self {
+            Self::Live(live) => Ok(live.offsets(from, to)),
+            Self::Sealed(sealed) => sealed.offsets(from, to),
+        }
+    }
+
+    /// At most `max` positions of `stream` from `from` on in direction `order`.
+    pub(super) fn find(&self, stream: u64, from: u64, order: Order, max: usize) -> io::Result<Vec<u64>> {
+        match self {
+            Self::Live(live) => Ok(live.find(stream, from, order, max)),
+            Self::Sealed(sealed) => sealed.find(stream, from, order, max),
+        }
+    }
 }
 
 /// What is remembered of an idempotency key or a fingerprint: enough to give the first receipt again.

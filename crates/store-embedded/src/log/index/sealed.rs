@@ -11,7 +11,7 @@ use super::table::Table;
 use super::{KEY_BYTES, KeyEntry};
 use crate::disk::{Disk, DiskFile};
 use crate::log::frame::{u32_at, u64_at};
-use crate::log::segment::{SegmentHeader, index_name};
+use crate::log::segment::{SegmentHeader, index_name, remove_if_there};
 
 const MAGIC: [u8; 8] = *b"TGIDX\0\0\x01";
 const HEADER_BYTES: usize = 4096;
@@ -93,7 +93,8 @@ impl SealedIndex {
         if !fits {
             return None;
         }
-        let (offsets, streams, postings, keys, filter) = (place(0)?, place(1)?, place(2)?, place(3)?, place(4)?);
+        let (offsets, streams, postings, keys, filter) =
+            (place(0)?, place(1)?, place(2)?, place(3)?, place(4)?);
         Some(Self {
             first: segment.first,
             count: u32_at(bytes, 16),
@@ -117,7 +118,7 @@ impl SealedIndex {
 
     /// The bytes in the segment of the frames at `from..to`; 0 for damaged ones.
     pub(crate) fn offsets(&self, from: u64, to: u64) -> io::Result<Vec<u32>> {
-        let (from, to) = (from.max(self.first), to.min(self.end()));
+        let (from, to) = (from.clamp(self.first, self.end()), to.clamp(self.first, self.end()));
         let mut bytes = vec![0; to.saturating_sub(from) as usize * 4];
         self.file.read_exact_at(&mut bytes, self.offsets_at + (from - self.first) * 4)?;
         Ok(bytes.chunks_exact(4).map(|chunk| u32_at(chunk, 0)).collect())
@@ -136,7 +137,9 @@ impl SealedIndex {
 
     /// At most `max` positions of `stream` from `from` on in direction `order`.
     pub(crate) fn find(&self, stream: u64, from: u64, order: Order, max: usize) -> io::Result<Vec<u64>> {
-        let list = self.streams.find(self.file.as_ref(), stream, |bytes| Some((u32_at(bytes, 8), u32_at(bytes, 12))))?;
+        let list = self
+            .streams
+            .find(self.file.as_ref(), stream, |bytes| Some((u32_at(bytes, 8), u32_at(bytes, 12))))?;
         let Some((start, count)) = list else { return Ok(Vec::new()) };
         let (start, end) = match order {
             Order::Asc => (self.partition(start, count, |p| p < from)?, start + count),
@@ -193,11 +196,4 @@ fn sections_of(live: &LiveIndex) -> [Vec<u8>; SECTIONS] {
     }
     let filter = Filter::of(sorted.iter().map(|(hash, _)| **hash), sorted.len()).to_bytes();
     [offsets, streams, postings, keys, filter]
-}
-
-fn remove_if_there(disk: &dyn Disk, name: &str) -> io::Result<()> {
-    match disk.remove(name) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

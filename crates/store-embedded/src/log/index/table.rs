@@ -21,7 +21,8 @@ pub(crate) struct Table {
 impl Table {
     /// The table at `offset` of a file; `bytes` are its entries, read once to set the fences.
     pub(crate) fn new(offset: u64, bytes: &[u8], entry_bytes: usize, prefix_at: usize) -> Self {
-        let fences = bytes.chunks_exact(entry_bytes).step_by(STRIDE as usize).map(|e| u64_at(e, prefix_at)).collect();
+        let fences =
+            bytes.chunks_exact(entry_bytes).step_by(STRIDE as usize).map(|e| u64_at(e, prefix_at)).collect();
         Self { offset, count: (bytes.len() / entry_bytes) as u64, entry_bytes, prefix_at, fences }
     }
 

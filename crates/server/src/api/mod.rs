@@ -1,0 +1,10 @@
+//! The native reading routes, screening, and what operators ask of a server.
+
+pub mod docs;
+pub mod event_json;
+pub mod events;
+pub mod quarantine;
+pub mod screen;
+pub mod sessions;
+pub mod stream;
+pub mod system;

@@ -1,0 +1,230 @@
+//! What every handler works with, and how it is put together.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tidegate_domain::assessment::Screener;
+use tidegate_domain::id::ProjectId;
+use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, Views};
+use tidegate_domain::risk::HalfLife;
+use tidegate_engine::access::Access;
+use tidegate_engine::intake::{Intake, Mask, MaskRule, RegexMask};
+use tidegate_engine::pipeline::Pipeline;
+use tidegate_engine::query::Query;
+use tidegate_screening::{LexicalScreener, Lexicon};
+use tidegate_store_embedded::control::EmbeddedControl;
+use tidegate_store_embedded::disk::RealDisk;
+use tidegate_store_embedded::lock::DirectoryLock;
+use tidegate_store_embedded::log::{LogConfig, QueueLimits, SegmentLog};
+use tidegate_store_embedded::views::EmbeddedViews;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{SystemClock, SystemEntropy};
+use crate::config::Config;
+use crate::http::auth::DEV_PROJECT;
+use crate::http::body::Bodies;
+use crate::http::observe::RequestIds;
+use crate::metrics::{Gauges, Metrics, PipelineObserver};
+
+/// The log's directory inside the data directory.
+pub const LOG_DIR: &str = "log";
+/// The file of Views inside the data directory.
+pub const VIEWS_FILE: &str = "views.sqlite";
+/// The file of Control inside the data directory.
+pub const CONTROL_FILE: &str = "control.sqlite";
+
+/// The running parts of a server.
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    /// Takes events in.
+    pub intake: Intake,
+    /// Answers questions.
+    pub query: Query,
+    /// Knows keys.
+    pub access: Access,
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// What is derived from it.
+    pub views: Arc<dyn Views>,
+    /// Assesses texts.
+    pub screener: Arc<dyn Screener>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Limits on bodies.
+    pub bodies: Bodies,
+    /// Makes request ids.
+    pub request_ids: RequestIds,
+    /// Free places for live readers.
+    pub stream_readers: Arc<Semaphore>,
+    /// The project of development mode.
+    pub dev_project: ProjectId,
+    /// Cancelled when the server stops.
+    pub stop: CancellationToken,
+}
+
+impl App {
+    /// What metrics read at the moment of asking.
+    pub fn gauges(&self) -> Gauges {
+        let (log, tail, checkpoint) = (self.log.status(), self.log.tail().0, self.query.checkpoint().0);
+        Gauges {
+            queue_depth: log.queue_depth,
+            queue_bytes: log.queue_bytes,
+            checkpoint,
+            log_tail: tail,
+            pipeline_lag_events: tail.saturating_sub(checkpoint),
+            log_disk_bytes: log.disk_bytes,
+            refusing: log.refusing,
+            quarantined_ranges: log.quarantined.len(),
+            body_inflight_bytes: self.bodies.inflight_bytes(),
+            stream_readers: self.config.stream.readers_max - self.stream_readers.available_permits(),
+            model: self.screener.version().to_owned(),
+        }
+    }
+}
+
+/// The stores of a data directory, held by this process alone.
+pub struct Stores {
+    /// The log; closed by [`SegmentLog::close`].
+    pub log: Arc<SegmentLog>,
+    /// Views.
+    pub views: Arc<EmbeddedViews>,
+    /// Projects and keys.
+    pub control: Arc<EmbeddedControl>,
+    _lock: DirectoryLock,
+}
+
+/// The version of what the pipeline derives: another one means that Views are folded again.
+pub fn fold_version(screener: &dyn Screener) -> String {
+    format!("fold-1/{}", screener.version())
+}
+
+/// How fast session risk fades.
+pub fn half_life(config: &Config) -> HalfLife {
+    HalfLife { ms: i64::try_from(config.risk.half_life_s.saturating_mul(1000)).unwrap_or(i64::MAX) }
+}
+
+/// The screener of these settings.
+pub fn screener(config: &Config) -> anyhow::Result<Arc<dyn Screener>> {
+    let mut lexicon = Lexicon::default();
+    if !config.screening.offensive_words.is_empty() {
+        lexicon.offensive.clone_from(&config.screening.offensive_words);
+    }
+    if !config.screening.targeting_words.is_empty() {
+        lexicon.targeting.clone_from(&config.screening.targeting_words);
+    }
+    Ok(Arc::new(LexicalScreener::new(&lexicon).context("screening words")?))
+}
+
+/// How the log is kept.
+pub fn log_config(config: &Config) -> LogConfig {
+    let intake = &config.intake;
+    let queue = QueueLimits {
+        depth_max: intake.queue_depth_max,
+        bytes_max: intake.queue_max_bytes,
+        threshold: if intake.backpressure_enabled { intake.backpressure_threshold } else { 1.0 },
+        retry_after_s: intake.retry_after_s,
+    };
+    LogConfig {
+        segment_max_bytes: config.log.segment_max_bytes,
+        recent_max_bytes: config.log.recent_max_bytes,
+        queue,
+        ..LogConfig::default()
+    }
+}
+
+/// Takes the data directory and opens what is in it.
+pub fn open_stores(config: &Config, screener: &dyn Screener) -> anyhow::Result<Stores> {
+    let dir = &config.server.data_dir;
+    std::fs::create_dir_all(dir).with_context(|| format!("data directory {}", dir.display()))?;
+    let lock = DirectoryLock::take(dir).with_context(|| format!("data directory {}", dir.display()))?;
+    let log = open_log(&dir.join(LOG_DIR), config)?;
+    let views = EmbeddedViews::open(&dir.join(VIEWS_FILE), half_life(config), &fold_version(screener))
+        .context("views cannot be opened")?;
+    let control = EmbeddedControl::open(&dir.join(CONTROL_FILE)).context("control cannot be opened")?;
+    Ok(Stores { log: Arc::new(log), views: Arc::new(views), control: Arc::new(control), _lock: lock })
+}
+
+fn open_log(dir: &Path, config: &Config) -> anyhow::Result<SegmentLog> {
+    let disk = RealDisk::open(dir).with_context(|| format!("log directory {}", dir.display()))?;
+    SegmentLog::open(Box::new(disk), log_config(config), Arc::new(SystemClock), Arc::new(SystemEntropy))
+        .context("the log cannot be opened")
+}
+
+/// Puts the parts together over open stores. The pipeline is returned apart: it runs on a thread of its own.
+pub async fn assemble(
+    config: Config,
+    stores: &Stores,
+    screener: Arc<dyn Screener>,
+    stop: CancellationToken,
+) -> anyhow::Result<(App, Pipeline)> {
+    let (log, views): (Arc<dyn EventLog>, Arc<dyn Views>) = (stores.log.clone(), stores.views.clone());
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
+        (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let metrics = Arc::new(Metrics::new().context("metrics")?);
+    let observer = Arc::new(PipelineObserver { metrics: Arc::clone(&metrics), clock: Arc::clone(&clock) });
+    let half_life = half_life(&config);
+    let pipeline = Pipeline::open(
+        Arc::clone(&log),
+        Arc::clone(&views),
+        Arc::clone(&screener),
+        observer,
+        half_life,
+        config.pipeline.batch_max_bytes,
+    )
+    .await?;
+    let query = Query::new(
+        Arc::clone(&log),
+        Arc::clone(&views),
+        pipeline.checkpoint(),
+        half_life,
+        config.query.scan_max_records,
+    );
+    let control: Arc<dyn Control> = stores.control.clone();
+    let access = open_access(&config, control, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+    let mut seed = [0; 16];
+    entropy.fill(&mut seed);
+    let app = App {
+        intake: Intake::new(Arc::clone(&log), mask(&config)?),
+        query,
+        access,
+        log,
+        views,
+        screener,
+        metrics,
+        clock,
+        bodies: Bodies::new(&config.server),
+        request_ids: RequestIds::new(seed),
+        stream_readers: Arc::new(Semaphore::new(config.stream.readers_max)),
+        dev_project: DEV_PROJECT.parse().context("the development project")?,
+        stop,
+        config,
+    };
+    Ok((app, pipeline))
+}
+
+/// The keys of Control and of the settings.
+pub async fn open_access(
+    config: &Config,
+    control: Arc<dyn Control>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> anyhow::Result<Access> {
+    let project = &config.access.static_keys_project;
+    let fixed: Vec<_> = config.access.static_keys.iter().map(|key| (key.expose(), project.clone())).collect();
+    Access::open(control, clock, entropy, &fixed).await.context("keys cannot be read")
+}
+
+fn mask(config: &Config) -> anyhow::Result<Option<Arc<dyn Mask>>> {
+    let rule = |rule: &crate::config::MaskingRule| MaskRule {
+        name: rule.name.clone(),
+        pattern: rule.pattern.clone(),
+    };
+    let rules: Vec<_> = config.masking.rules.iter().map(rule).collect();
+    let mask = RegexMask::new(&rules).context("masking.rules")?;
+    Ok(mask.map(|mask| Arc::new(mask) as Arc<dyn Mask>))
+}

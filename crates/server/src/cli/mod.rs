@@ -1,0 +1,78 @@
+//! The command line: one module a command, each with its `Args` and its `run`.
+
+pub mod bench;
+pub mod client;
+mod command;
+mod doctor;
+pub mod import;
+mod key;
+mod out;
+pub mod print;
+mod rebuild;
+mod serve;
+pub mod tail;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use command::{Cli, Command, ConfigAction};
+
+use crate::config::{self, Config, Loaded, Sources};
+use crate::telemetry;
+
+/// `EX_CONFIG` of sysexits.h: the settings are wrong.
+const EXIT_CONFIG: u8 = 78;
+
+/// Reads the command line, does what it says, and gives the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let file = cli.settings.config.clone();
+    let loaded = Sources::from_process(file.as_deref(), cli.flags()).and_then(config::load);
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            out::error(&anyhow::Error::from(error).context("settings"));
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    match run(cli.command, loaded) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            out::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, loaded: Loaded) -> anyhow::Result<()> {
+    match command {
+        Command::Config(args) => {
+            let ConfigAction::Print(args) = args.action;
+            out::say(&loaded.print(args.json));
+            return Ok(());
+        }
+        Command::Openapi => {
+            out::say(&crate::http::router::openapi().to_pretty_json()?);
+            return Ok(());
+        }
+        _ => {}
+    }
+    let config = loaded.config;
+    telemetry::start(&config.telemetry)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(dispatch(command, config))
+}
+
+async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(_) => serve::run(config).await,
+        Command::Import(args) => import::run(args, config).await,
+        Command::Tail(args) => tail::run(args, config).await,
+        Command::Key(args) => key::run(args.action, &config).await,
+        Command::Rebuild(args) => rebuild::run(&args, &config).await,
+        Command::Doctor(args) => doctor::run(&config, args.json),
+        Command::Bench(args) => bench::run(args, config).await,
+        Command::Config(_) | Command::Openapi => Ok(()),
+    }
+}

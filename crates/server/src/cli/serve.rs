@@ -1,0 +1,19 @@
+//! `tidegate serve`: run until told to stop.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::Config;
+use crate::run;
+
+/// Serves until SIGTERM or SIGINT, then drains.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let is_dev = config.server.dev;
+    let running = run::start(config).await?;
+    super::print::welcome(&running.addresses, is_dev);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    running.stop().await
+}

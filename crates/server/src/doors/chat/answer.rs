@@ -1,0 +1,225 @@
+//! What the native door answers.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tidegate_domain::id::Position;
+use tidegate_domain::ports::Receipt;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::doors::judge::{self, Verdict};
+use crate::http::Problem;
+
+/// How long `wait=screened` waits.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// After which stage the request is answered.
+#[derive(Clone, Copy)]
+pub(super) enum Waiting {
+    No,
+    Screened,
+}
+
+/// An event as a client sends it. Fields that are not listed are kept in the event's `context.extra`.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes the request in the OpenAPI document; the door reads raw fields")]
+pub struct NewEvent {
+    /// What happened: 1..=100 of `A-Za-z0-9._:-`, for example `message.user`, `cot`, `tool_call`.
+    #[schema(example = "message.user")]
+    r#type: String,
+    /// The conversation or visit: 1..=255 of `A-Za-z0-9._:-`.
+    session_id: Option<String>,
+    /// Must be the key's project, if given.
+    project_id: Option<String>,
+    /// Where it came from; `api` if absent.
+    source: Option<String>,
+    /// Who did it: `{id, type}`.
+    #[schema(value_type = Option<Object>)]
+    actor: Option<()>,
+    /// Whom it was done to: `{id, type}`.
+    #[schema(value_type = Option<Object>)]
+    target: Option<()>,
+    /// What it was done to: `{type, id}`.
+    #[schema(value_type = Option<Object>)]
+    object: Option<()>,
+    /// `user`, `assistant`, `system` or `tool`.
+    role: Option<String>,
+    /// The text that is screened.
+    content: Option<String>,
+    /// Free data (also accepted as `metadata`).
+    #[schema(value_type = Option<Object>)]
+    data: Option<()>,
+    /// Campaign and referrer.
+    #[schema(value_type = Option<Object>)]
+    attribution: Option<()>,
+    /// The same key is accepted once; a repeat gets the first receipt.
+    idempotency_key: Option<String>,
+    /// Ties events of one operation together.
+    correlation_id: Option<String>,
+    /// W3C trace id, or your own.
+    trace_id: Option<String>,
+    /// Version of the type's schema; 1 if absent.
+    schema_version: Option<u32>,
+    /// When it happened: RFC 3339, or Unix milliseconds.
+    occurred_at: Option<String>,
+}
+
+/// The receipt of one durable event.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventReceipt {
+    /// Always true.
+    ok: bool,
+    /// The event's id.
+    event_id: String,
+    /// Its place in the log.
+    position: u64,
+    /// True if it was there before; then this is the first one's receipt.
+    duplicate: bool,
+    /// With `wait=screened`: true if screening was not finished in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<bool>,
+    /// With `wait=screened`: the event's risk, 0..1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    risk_score: Option<f64>,
+    /// With `wait=screened`: the event's category.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<&'static str>,
+    /// With `wait=screened`: codes of the flags that fired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patterns: Option<Vec<String>>,
+}
+
+impl EventReceipt {
+    fn new(receipt: &Receipt, duplicate: bool) -> Self {
+        let (event_id, position) = (receipt.id.to_string(), receipt.position.0);
+        Self {
+            ok: true,
+            event_id,
+            position,
+            duplicate,
+            pending: None,
+            risk_score: None,
+            category: None,
+            patterns: None,
+        }
+    }
+}
+
+/// What became of one event of several.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventVerdict<'v> {
+    /// Its place in the request.
+    index: usize,
+    /// `accepted`, `duplicate` or `rejected`.
+    status: &'static str,
+    /// Its id, unless rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_id: Option<String>,
+    /// Its place in the log, unless rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
+    /// Why it was rejected, every field by its pointer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<crate::http::problem::FieldErrorBody>>)]
+    error: Option<&'v [tidegate_domain::fault::FieldError]>,
+}
+
+/// Answers a request of one event.
+pub(super) async fn one(
+    app: &App,
+    project: &str,
+    verdict: Option<Verdict>,
+    waiting: Waiting,
+) -> Result<Response, Problem> {
+    let (receipt, duplicate) = match verdict {
+        Some(Verdict::Stored(receipt)) => (receipt, false),
+        Some(Verdict::Duplicate(receipt)) => (receipt, true),
+        Some(Verdict::Refused(errors)) => return Err(judge::problem(errors)),
+        None => return Err(judge::problem(Vec::new())),
+    };
+    let mut answer = EventReceipt::new(&receipt, duplicate);
+    if let Waiting::Screened = waiting {
+        let done = wait_for(app, receipt.position).await;
+        answer.pending = Some(!done);
+        if done {
+            let assessed = app.views.assessments(project, &[receipt.position]).await?;
+            fill(&mut answer, assessed);
+        }
+    }
+    Ok(Json(answer).into_response())
+}
+
+fn fill(answer: &mut EventReceipt, mut assessed: HashMap<Position, tidegate_domain::ports::Assessed>) {
+    let assessment = assessed.remove(&Position(answer.position)).map(|a| a.assessment).unwrap_or_default();
+    answer.risk_score = Some(assessment.risk_score.get());
+    answer.category = Some(assessment.category.name());
+    answer.patterns = Some(assessment.flags.into_iter().map(|flag| flag.code.into_owned()).collect());
+}
+
+/// Waits until all stored events of `verdicts` are screened, or the patience ends.
+pub(super) async fn wait(app: &App, verdicts: &[Verdict]) {
+    let last = verdicts.iter().filter_map(|verdict| match verdict {
+        Verdict::Stored(receipt) | Verdict::Duplicate(receipt) => Some(receipt.position),
+        Verdict::Refused(_) => None,
+    });
+    if let Some(last) = last.max() {
+        wait_for(app, last).await;
+    }
+}
+
+/// True once the pipeline has passed `position`; false if that took too long.
+async fn wait_for(app: &App, position: Position) -> bool {
+    let mut checkpoint = app.query.watch_checkpoint();
+    let passed = checkpoint.wait_for(|checkpoint| *checkpoint > position);
+    matches!(tokio::time::timeout(WAIT_MAX, passed).await, Ok(Ok(_)))
+}
+
+/// Answers a request of several events. Written by hand into one string: it may hold a thousand verdicts.
+pub(super) struct BatchReceipt<'v>(pub(super) &'v [Verdict]);
+
+impl IntoResponse for BatchReceipt<'_> {
+    fn into_response(self) -> Response {
+        let count = |of: fn(&Verdict) -> bool| self.0.iter().filter(|verdict| of(verdict)).count();
+        let accepted = count(|v| matches!(v, Verdict::Stored(_)));
+        let duplicates = count(|v| matches!(v, Verdict::Duplicate(_)));
+        let rejected = count(|v| matches!(v, Verdict::Refused(_)));
+        let mut out = Vec::with_capacity(128 + self.0.len() * 112);
+        out.extend_from_slice(b"{\"ok\":");
+        out.extend_from_slice(if rejected == 0 { b"true" } else { b"false" });
+        let counts = format!(
+            ",\"accepted\":{accepted},\"duplicates\":{duplicates},\"rejected\":{rejected},\"results\":["
+        );
+        out.extend_from_slice(counts.as_bytes());
+        for (index, verdict) in self.0.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            // Writing to a vector cannot fail, and the types hold nothing that JSON cannot.
+            let _ = serde_json::to_writer(&mut out, &EventVerdict::new(index, verdict));
+        }
+        out.extend_from_slice(b"]}");
+        let json = HeaderValue::from_static("application/json");
+        ([(header::CONTENT_TYPE, json)], Body::from(out)).into_response()
+    }
+}
+
+impl<'v> EventVerdict<'v> {
+    fn new(index: usize, verdict: &'v Verdict) -> Self {
+        let (status, receipt, error) = match verdict {
+            Verdict::Stored(receipt) => ("accepted", Some(receipt), None),
+            Verdict::Duplicate(receipt) => ("duplicate", Some(receipt), None),
+            Verdict::Refused(errors) => ("rejected", None, Some(errors.as_slice())),
+        };
+        let event_id = receipt.map(|receipt| receipt.id.to_string());
+        Self { index, status, event_id, position: receipt.map(|receipt| receipt.position.0), error }
+    }
+}

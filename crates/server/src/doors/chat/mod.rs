@@ -1,0 +1,113 @@
+//! The native door: `POST /v1/events`. One event, an array, `{events: […]}` or NDJSON; gzip, deflate and zstd.
+
+mod answer;
+mod parse;
+mod split;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, http::StatusCode};
+
+use crate::app::App;
+use crate::http::Problem;
+use crate::http::auth::{Caller, Peer, ToIngest};
+use crate::http::body::{self, Media};
+use crate::http::params::Params;
+use crate::http::problem::BodyRefusals;
+
+use super::judge::judge;
+use super::{DoorContext, judge};
+use answer::{BatchReceipt, Waiting};
+pub use answer::{EventReceipt, EventVerdict};
+use split::Events;
+
+/// Accepts events: 200 once they are durable.
+///
+/// One event is answered with its receipt, several with one verdict each: a bad event never sinks its neighbours.
+/// `?wait=screened` answers after the events were screened, or says `pending` when that takes too long.
+#[utoipa::path(
+    post, path = "/v1/events", tag = "events",
+    params(("wait" = Option<String>, Query, description = "`screened`: answer after screening")),
+    request_body(content((answer::NewEvent = "application/json"), (String = "application/x-ndjson")),
+        description = "One event, an array of events, `{events: […]}`, or one event a line"),
+    responses(
+        (status = 200, description = "Durable. One event: its receipt; several: a verdict each",
+            body = EventReceipt),
+        BodyRefusals,
+    ),
+    security(("api_key" = []), ("bearer" = []), ("basic" = [])),
+)]
+pub async fn post_events(
+    State(app): State<Arc<App>>,
+    caller: Caller<ToIngest>,
+    peer: Option<Extension<Peer>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let started = Instant::now();
+    let waiting = waiting(&app, &uri)?;
+    let media = body::media(&headers, &[Media::Json, Media::Ndjson])?;
+    let payload = app.bodies.read(&headers, body).await?;
+    let text = body::text(&payload.bytes)?;
+    let events = split::split(text, media).map_err(|error| judge::problem(vec![error]))?;
+    let max = app.config.intake.batch_max_events;
+    if events.len() > max {
+        let detail = format!("at most intake.batch_max_events, {max}, events at once, got {}", events.len());
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "batch-too-large", detail));
+    }
+    let now = app.clock.now();
+    let mut door =
+        DoorContext::new("chat", caller.project(), &app.config.event, now, &headers, peer.as_deref());
+    let response = match events {
+        Events::One(event) => {
+            door.idempotency_key = idempotency_key(&headers)?;
+            let verdict = judge(&app, &door, &[event], text.len(), parse::parse).await?.pop();
+            answer::one(&app, caller.project(), verdict, waiting).await?
+        }
+        Events::Many(events) => {
+            let verdicts = judge(&app, &door, &events, text.len(), parse::parse).await?;
+            if let Waiting::Screened = waiting {
+                answer::wait(&app, &verdicts).await;
+            }
+            BatchReceipt(&verdicts).into_response()
+        }
+    };
+    app.metrics.ingested(started.elapsed());
+    Ok(response)
+}
+
+fn waiting(app: &App, uri: &Uri) -> Result<Waiting, Problem> {
+    if uri.query().is_none() {
+        return Ok(Waiting::No);
+    }
+    let mut params = Params::of(uri);
+    let waiting = params.parsed("wait", "screened", |text| (text == "screened").then_some(Waiting::Screened));
+    params.finish()?;
+    match waiting {
+        Some(_) if !app.config.pipeline.enabled => {
+            let detail = "wait=screened needs the pipeline, and pipeline.enabled is false";
+            Err(Problem::new(StatusCode::CONFLICT, "pipeline-disabled", detail))
+        }
+        waiting => Ok(waiting.unwrap_or(Waiting::No)),
+    }
+}
+
+/// The `Idempotency-Key` header, quoted or not; for a single event without a key in its body.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let text = value.to_str().ok().map(|text| text.trim().trim_matches('"'));
+    let max = tidegate_domain::limits::ID_MAX_BYTES;
+    match text {
+        Some(key) if (1..=max).contains(&key.len()) => Ok(Some(key.to_owned())),
+        _ => {
+            let detail = format!("the Idempotency-Key header must be 1 to {max} visible characters");
+            Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-idempotency-key", detail))
+        }
+    }
+}

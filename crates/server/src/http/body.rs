@@ -1,0 +1,234 @@
+//! Reading a request's body: bounded as sent, bounded when decoded, and all bodies together bounded too.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+
+use super::Problem;
+use crate::config;
+
+/// The largest window a zstd frame may ask for, as a power of two: 8 MiB, the format's advice for receivers.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// The limits on bodies, and what is read at the moment.
+#[derive(Clone, Debug)]
+pub struct Bodies {
+    sent_max_bytes: usize,
+    decoded_max_bytes: usize,
+    inflight_max_bytes: usize,
+    inflight: Arc<AtomicUsize>,
+}
+
+/// A body that was read; its bytes count as in flight until it is dropped.
+pub struct Payload {
+    /// The decoded bytes.
+    pub bytes: Bytes,
+    held: Held,
+}
+
+struct Held {
+    inflight: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.inflight.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+enum Encoding {
+    Identity,
+    Gzip,
+    Deflate,
+    Zstd,
+}
+
+impl Bodies {
+    /// The limits of these settings.
+    pub fn new(config: &config::Server) -> Self {
+        Self {
+            sent_max_bytes: config.body_max_bytes,
+            decoded_max_bytes: config.decoded_max_bytes,
+            inflight_max_bytes: config.inflight_max_bytes,
+            inflight: Arc::default(),
+        }
+    }
+
+    /// Bytes of bodies being read or worked on.
+    pub fn inflight_bytes(&self) -> usize {
+        self.inflight.load(Ordering::Relaxed)
+    }
+
+    /// Reads and decodes `body`. Errors: 400 broken, 413 too large, 415 unknown encoding, 503 too many at once.
+    pub async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Payload, Problem> {
+        let encoding = encoding(headers)?;
+        let mut payload = self.collect(headers, body).await?;
+        if !matches!(encoding, Encoding::Identity) {
+            let decoded = self.decode(&encoding, &payload.bytes)?;
+            self.hold(&mut payload.held, decoded.len())?;
+            payload.bytes = decoded.into();
+        }
+        Ok(payload)
+    }
+
+    async fn collect(&self, headers: &HeaderMap, mut body: Body) -> Result<Payload, Problem> {
+        let announced =
+            headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+        if let Some(length) = announced.filter(|length| *length > self.sent_max_bytes) {
+            return Err(self.too_large(length));
+        }
+        let mut held = Held { inflight: Arc::clone(&self.inflight), bytes: 0 };
+        let mut first: Option<Bytes> = None;
+        let mut rest = Vec::new();
+        let mut total = 0;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "broken-body",
+                    format!("the body could not be read: {error}"),
+                )
+            })?;
+            let Ok(data) = frame.into_data() else { continue };
+            total += data.len();
+            if total > self.sent_max_bytes {
+                return Err(self.too_large(total));
+            }
+            self.hold(&mut held, data.len())?;
+            match &first {
+                None => first = Some(data),
+                Some(start) => {
+                    if rest.is_empty() {
+                        rest.reserve(announced.unwrap_or(0).max(start.len() + data.len()));
+                        rest.extend_from_slice(start);
+                    }
+                    rest.extend_from_slice(&data);
+                }
+            }
+        }
+        // Most bodies come in one piece, which needs no copy.
+        let bytes = if rest.is_empty() { first.unwrap_or_default() } else { rest.into() };
+        Ok(Payload { bytes, held })
+    }
+
+    fn hold(&self, held: &mut Held, bytes: usize) -> Result<(), Problem> {
+        held.bytes += bytes;
+        let inflight = self.inflight.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if inflight > self.inflight_max_bytes {
+            let detail = format!(
+                "bodies being read hold {inflight} bytes, server.inflight_max_bytes is {}",
+                self.inflight_max_bytes
+            );
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(1));
+        }
+        Ok(())
+    }
+
+    fn too_large(&self, bytes: usize) -> Problem {
+        let detail =
+            format!("the body has at least {bytes} bytes, server.body_max_bytes is {}", self.sent_max_bytes);
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail)
+    }
+
+    fn decode(&self, encoding: &Encoding, sent: &[u8]) -> Result<Vec<u8>, Problem> {
+        let broken = |error: std::io::Error| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "broken-encoding",
+                format!("the body cannot be decompressed: {error}"),
+            )
+        };
+        let reader: Box<dyn Read + '_> = match encoding {
+            Encoding::Identity => Box::new(sent),
+            Encoding::Gzip => Box::new(flate2::read::MultiGzDecoder::new(sent)),
+            Encoding::Deflate => Box::new(flate2::read::ZlibDecoder::new(sent)),
+            Encoding::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::new(sent).map_err(broken)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(broken)?;
+                Box::new(decoder)
+            }
+        };
+        let mut decoded = Vec::new();
+        // One byte more than allowed tells a body of just the limit from a bomb, and no more is ever decoded.
+        reader.take(self.decoded_max_bytes as u64 + 1).read_to_end(&mut decoded).map_err(broken)?;
+        if decoded.len() > self.decoded_max_bytes {
+            let detail = format!(
+                "the decompressed body is larger than server.decoded_max_bytes, {}",
+                self.decoded_max_bytes
+            );
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail));
+        }
+        Ok(decoded)
+    }
+}
+
+fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let Some(first) = encodings.next() else { return Ok(Encoding::Identity) };
+    match first.to_str().unwrap_or("?").trim().to_ascii_lowercase().as_str() {
+        _ if encodings.next().is_some() => {}
+        "" | "identity" => return Ok(Encoding::Identity),
+        "gzip" | "x-gzip" => return Ok(Encoding::Gzip),
+        "deflate" => return Ok(Encoding::Deflate),
+        "zstd" => return Ok(Encoding::Zstd),
+        _ => {}
+    }
+    let detail = "content-encoding must be one of gzip, deflate, zstd, or absent";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-encoding", detail)
+        .with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate, zstd")))
+}
+
+/// What a body is, by its content type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// JSON, or no content type at all.
+    Json,
+    /// One JSON value a line.
+    Ndjson,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+}
+
+/// The media type of a request; 415 for one we do not know, with those in `accepted` named.
+pub fn media(headers: &HeaderMap, accepted: &[Media]) -> Result<Media, Problem> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Media::Json) };
+    let essence = value.to_str().unwrap_or("?").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    let media = match essence.as_str() {
+        "application/json" | "text/json" => Some(Media::Json),
+        json if json.starts_with("application/") && json.ends_with("+json") => Some(Media::Json),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+            Some(Media::Ndjson)
+        }
+        "application/x-www-form-urlencoded" => Some(Media::Form),
+        _ => None,
+    };
+    media.filter(|media| accepted.contains(media)).ok_or_else(|| {
+        let names: Vec<_> = accepted.iter().map(|media| media.name()).collect();
+        let detail = format!("content-type must be one of {}", names.join(", "));
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
+    })
+}
+
+impl Media {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Ndjson => "application/x-ndjson",
+            Self::Form => "application/x-www-form-urlencoded",
+        }
+    }
+}
+
+/// The body as text: JSON is UTF-8 (RFC 8259), and anything else is refused with the first bad byte's place.
+pub fn text(bytes: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let detail = format!("the body is not UTF-8 at byte {}", error.valid_up_to());
+        Problem::new(StatusCode::BAD_REQUEST, "invalid-utf8", detail)
+    })
+}

@@ -1,0 +1,11 @@
+//! HTTP: connections, bodies, access, problems. What the routes do is in [`crate::doors`] and [`crate::api`].
+
+pub mod auth;
+pub mod body;
+pub mod observe;
+pub mod params;
+pub mod problem;
+pub mod router;
+pub mod serve;
+
+pub use problem::Problem;

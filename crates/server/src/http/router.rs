@@ -1,0 +1,95 @@
+//! Every route, and every layer in order.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Problem;
+use super::observe::observe;
+use crate::api::{events, quarantine, screen, sessions, stream, system};
+use crate::app::App;
+use crate::doors::{chat, moderation};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tidegate",
+        description = "Every event of an AI product or a community: kept durably, screened, and read back.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    modifiers(&Keys),
+    components(schemas(crate::doors::chat::EventVerdict<'static>, crate::http::problem::FieldErrorBody)),
+)]
+struct Document;
+
+/// The four forms of a key, of which OpenAPI knows three kinds.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_with(Default::default);
+        let api_key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("x-api-key")));
+        components.add_security_scheme("api_key", api_key);
+        components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        components.add_security_scheme("basic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
+    }
+}
+
+fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(events::list, chat::post_events))
+        .routes(routes!(stream::follow))
+        .routes(routes!(events::one))
+        .routes(routes!(moderation::ingest))
+        .routes(routes!(moderation::ingest_batch))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::one))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(screen::screen))
+        .routes(routes!(system::health))
+        .routes(routes!(system::ready))
+        .routes(routes!(system::metrics))
+        .routes(routes!(system::metrics_json))
+}
+
+/// The OpenAPI document of all routes.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// All routes over `app`.
+pub fn router(app: Arc<App>) -> Router {
+    let (router, document) = routes().split_for_parts();
+    let document = Arc::new(document);
+    let described = Arc::clone(&document);
+    router
+        .route("/openapi.json", get(move || std::future::ready(Json(described.as_ref().clone()))))
+        .merge(crate::api::docs::routes())
+        .fallback(|| std::future::ready(Problem::not_found("route")))
+        .method_not_allowed_fallback(|| std::future::ready(wrong_method()))
+        // Outermost: sees every answer, those of the fallbacks too.
+        .layer(from_fn_with_state(Arc::clone(&app), observe))
+        .layer(axum::middleware::map_response(harden))
+        .with_state(app)
+}
+
+fn wrong_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this route does not know the method")
+}
+
+/// Headers that keep a browser from guessing or framing what we answer.
+async fn harden(mut response: Response) -> impl IntoResponse {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}

@@ -1,0 +1,61 @@
+//! Counters by labels that clients choose: the first pairs get their own, the rest share one.
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
+
+use prometheus::{IntCounter, IntCounterVec};
+
+/// Most pairs of labels with a counter of their own.
+const PAIRS_MAX: usize = 200;
+/// The label of all others.
+const OTHER: &str = "other";
+
+type Pairs = HashMap<String, HashMap<String, IntCounter>>;
+
+/// Counters by (platform, type), at most [`PAIRS_MAX`] of them and one for the rest.
+pub(super) struct Bounded {
+    counters: IntCounterVec,
+    known: RwLock<(usize, Pairs)>,
+}
+
+impl Bounded {
+    pub(super) fn new(counters: IntCounterVec) -> Self {
+        Self { counters, known: RwLock::default() }
+    }
+
+    pub(super) fn inc(&self, platform: &str, event_type: &str) {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counter) = known.1.get(platform).and_then(|types| types.get(event_type)) {
+            return counter.inc();
+        }
+        let is_full = known.0 >= PAIRS_MAX;
+        drop(known);
+        if is_full {
+            return self.counters.with_label_values(&[OTHER, OTHER]).inc();
+        }
+        let counter = self.counters.with_label_values(&[platform, event_type]);
+        counter.inc();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if known.1.entry(platform.to_owned()).or_default().insert(event_type.to_owned(), counter).is_none() {
+            known.0 += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::Opts;
+    use prometheus::core::Collector;
+
+    use super::*;
+
+    #[test]
+    fn a_client_cannot_make_the_registry_grow() {
+        let counters = IntCounterVec::new(Opts::new("x", "x"), &["a", "b"]).unwrap();
+        let bounded = Bounded::new(counters.clone());
+        (0..10_000).for_each(|n| bounded.inc("api", &format!("t{n}")));
+        let metrics = counters.collect()[0].get_metric().len();
+        assert!(metrics <= PAIRS_MAX + 1, "{metrics}");
+        assert_eq!(counters.with_label_values(&[OTHER, OTHER]).get(), 10_000 - PAIRS_MAX as u64);
+    }
+}

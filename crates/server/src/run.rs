@@ -1,0 +1,162 @@
+//! A server from start to stop: stores, pipeline, listeners, drain. Reads top to bottom.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use tidegate_domain::ports::Scopes;
+use tidegate_engine::pipeline::Pipeline;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::{self, App, Stores};
+use crate::config::Config;
+use crate::http::router::router;
+use crate::http::serve::Serving;
+
+/// Says where a running server listens, for the other commands; beside the log.
+pub const SERVER_FILE: &str = "server.json";
+/// Sockets that wait to be accepted, per listener.
+const BACKLOG: i32 = 1024;
+
+/// A running server.
+pub struct Running {
+    /// The addresses it listens on.
+    pub addresses: Vec<SocketAddr>,
+    app: Arc<App>,
+    stores: Stores,
+    tasks: TaskTracker,
+    pipeline: Option<JoinHandle<()>>,
+    pipeline_stop: CancellationToken,
+    server_file: PathBuf,
+}
+
+/// Starts a server; when this returns it answers on every address.
+pub async fn start(config: Config) -> anyhow::Result<Running> {
+    let screener = app::screener(&config)?;
+    let stores = app::open_stores(&config, screener.as_ref())?;
+    let listeners = bind(&config.server.listen).await?;
+    let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
+    let (app, pipeline) = app::assemble(config, &stores, screener, CancellationToken::new()).await?;
+    let app = Arc::new(app);
+    announce_owner_key(&app).await?;
+
+    let (tasks, pipeline_stop) = (TaskTracker::new(), CancellationToken::new());
+    let pipeline =
+        app.config.pipeline.enabled.then(|| run_pipeline(pipeline, pipeline_stop.clone())).transpose()?;
+    tasks.spawn(watch_keys(Arc::clone(&app)));
+    let serving = Serving {
+        router: router(Arc::clone(&app)),
+        header_read_timeout: Duration::from_millis(app.config.server.header_read_timeout_ms),
+        connections: Arc::new(Semaphore::new(app.config.server.connections_max)),
+        stop: app.stop.clone(),
+        tasks: tasks.clone(),
+    };
+    for listener in listeners {
+        tasks.spawn(serving.clone().accept(listener));
+    }
+    let server_file = app.config.server.data_dir.join(SERVER_FILE);
+    write_server_file(&server_file, &addresses)?;
+    tracing::info!(?addresses, data_dir = %app.config.server.data_dir.display(), dev = app.config.server.dev, "tidegate is up");
+    Ok(Running { addresses, app, stores, tasks, pipeline, pipeline_stop, server_file })
+}
+
+async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let socket = if address.is_ipv4() {
+            tokio::net::TcpSocket::new_v4()
+        } else {
+            tokio::net::TcpSocket::new_v6()
+        }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(*address).with_context(|| format!("cannot listen on {address}"))?;
+        listeners.push(socket.listen(BACKLOG as u32).with_context(|| format!("cannot listen on {address}"))?);
+    }
+    Ok(listeners)
+}
+
+/// Without development mode, the first start of a data directory prints one owner key, once.
+async fn announce_owner_key(app: &App) -> anyhow::Result<()> {
+    let config = &app.config;
+    let has_keys = !config.access.static_keys.is_empty() || !app.access.list().await?.is_empty();
+    if config.server.dev || has_keys {
+        return Ok(());
+    }
+    let project = &config.access.static_keys_project;
+    let issued = app.access.issue(project, Scopes::all(), "owner, made at the first start", None).await?;
+    crate::cli::print::owner_key(project, &issued.key);
+    Ok(())
+}
+
+/// Runs the pipeline on a thread of its own, so that its work never delays a request.
+fn run_pipeline(pipeline: Pipeline, stop: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let thread = std::thread::Builder::new().name("pipeline".into());
+    Ok(thread.spawn(move || runtime.block_on(pipeline.run(stop)))?)
+}
+
+/// Reads the keys again when another process changed them (law A2).
+async fn watch_keys(app: Arc<App>) {
+    let mut tick = tokio::time::interval(Duration::from_millis(app.config.access.reload_interval_ms));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        if let Err(error) = app.access.refresh().await {
+            let cause: &dyn std::error::Error = &error;
+            tracing::error!(error = cause, "keys could not be read again; the known ones still count");
+        }
+    }
+}
+
+fn write_server_file(path: &Path, addresses: &[SocketAddr]) -> anyhow::Result<()> {
+    let json = serde_json::json!({"pid": std::process::id(), "addresses": addresses});
+    std::fs::write(path, json.to_string()).with_context(|| format!("cannot write {}", path.display()))
+}
+
+impl Running {
+    /// Waits until the pipeline has folded everything that is in the log now.
+    pub async fn caught_up(&self) {
+        let tail = self.app.log.tail();
+        let mut checkpoint = self.app.query.watch_checkpoint();
+        // The sender lives as long as the pipeline; if that is gone, nothing more will be folded.
+        let _ = checkpoint.wait_for(|checkpoint| *checkpoint >= tail).await;
+    }
+
+    /// Stops: no new connections, requests at hand are finished, the pipeline finishes its batch, the log is
+    /// closed. What takes longer than the drain time is cut off; nothing acknowledged is lost by that.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        let limit = Duration::from_millis(self.app.config.server.drain_timeout_ms);
+        tracing::info!(drain_timeout_ms = limit.as_millis() as u64, "stopping");
+        self.app.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
+            tracing::warn!("requests were cut off at the end of the drain time");
+        }
+        self.pipeline_stop.cancel();
+        let (pipeline, log) = (self.pipeline.take(), Arc::clone(&self.stores.log));
+        let closing = tokio::task::spawn_blocking(move || {
+            log.close();
+            pipeline.map(JoinHandle::join)
+        });
+        match tokio::time::timeout(limit, closing).await {
+            Ok(joined) => {
+                if matches!(joined?, Some(Err(_))) {
+                    tracing::error!("the pipeline panicked");
+                }
+            }
+            Err(_) => tracing::warn!("the pipeline was cut off at the end of the drain time"),
+        }
+        let _ = std::fs::remove_file(&self.server_file);
+        tracing::info!("stopped");
+        Ok(())
+    }
+}

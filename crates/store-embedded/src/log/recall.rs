@@ -1,0 +1,97 @@
+//! Looking up the keys and fingerprints of whole batches in the segments that no longer grow.
+//!
+//! Segment by segment, newest first, each asked for all hashes at once: one lock a segment, not one a key, and the
+//! filters' cache misses overlap.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::BuildHasherDefault;
+use std::io;
+use std::sync::Arc;
+
+use tidegate_domain::time::UnixMs;
+
+use super::index::{AsIs, Index, KeyEntry};
+use super::queue::Pending;
+use super::segment::Segment;
+
+/// What full segments remember of the hashes of some batches: the newest entry of each.
+#[derive(Default)]
+pub(super) struct Recalled(HashMap<u128, Result<KeyEntry, Arc<io::Error>>, BuildHasherDefault<AsIs>>);
+
+impl Recalled {
+    /// What is remembered of `hash`. Errors: the index that would know it could not be read.
+    pub(super) fn get(&self, hash: u128) -> Result<Option<KeyEntry>, Arc<io::Error>> {
+        match self.0.get(&hash) {
+            None => Ok(None),
+            Some(Ok(entry)) => Ok(Some(*entry)),
+            Some(Err(error)) => Err(Arc::clone(error)),
+        }
+    }
+}
+
+struct Question {
+    hash: u128,
+    /// Older entries do not count.
+    since: UnixMs,
+}
+
+/// The earliest moment whose events count as the same one under a window of `window_ms` at `now`: an event exactly
+/// one window after the first is a new one.
+pub(super) fn window_start(now: UnixMs, window_ms: u32) -> UnixMs {
+    now.plus_ms(1 - i64::from(window_ms))
+}
+
+/// Asks `full` (oldest first) for every key and fingerprint of `batches` at the time `now`.
+///
+/// Cost: nothing without full segments; else one cache line for each stranger and segment, one small read a member.
+pub(super) fn recall(full: &[Arc<Segment>], batches: &[Pending], now: UnixMs) -> Recalled {
+    let mut recalled = Recalled::default();
+    if full.is_empty() {
+        return recalled;
+    }
+    let mut open = questions(batches, now);
+    for segment in full.iter().rev() {
+        if open.is_empty() {
+            break;
+        }
+        let index = segment.index();
+        let last_recorded_at = index.last_recorded_at();
+        open.retain(|question| {
+            // Segments before this one are older still.
+            last_recorded_at >= question.since && recalled.ask(&index, question)
+        });
+    }
+    recalled
+}
+
+fn questions(batches: &[Pending], now: UnixMs) -> Vec<Question> {
+    let metas = batches.iter().flat_map(|batch| &batch.slots).map(|slot| &slot.meta);
+    metas
+        .flat_map(|meta| {
+            let key = meta.key.map(|key| Question { hash: key.hash, since: UnixMs(i64::MIN) });
+            let print = meta.fingerprint;
+            let print = print.map(|p| Question { hash: p.hash, since: window_start(now, p.window_ms) });
+            key.into_iter().chain(print)
+        })
+        .collect()
+}
+
+impl Recalled {
+    /// True if the question stays open.
+    fn ask(&mut self, index: &Index, question: &Question) -> bool {
+        match index.key(question.hash) {
+            Ok(None) => return true,
+            Ok(Some(entry)) => self.learn(question.hash, Ok(entry)),
+            Err(error) => self.learn(question.hash, Err(Arc::new(error))),
+        }
+        false
+    }
+
+    // Two questions may ask for one fingerprint with two windows: the newest entry answers both.
+    fn learn(&mut self, hash: u128, answer: Result<KeyEntry, Arc<io::Error>>) {
+        if let Entry::Vacant(free) = self.0.entry(hash) {
+            free.insert(answer);
+        }
+    }
+}

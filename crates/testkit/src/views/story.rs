@@ -1,0 +1,130 @@
+//! A log as a list of steps, and the batches the pipeline would make of it.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+use tidegate_domain::assessment::{Assessment, Category, Flag, RiskScore, Span};
+use tidegate_domain::event::Event;
+use tidegate_domain::id::Position;
+use tidegate_domain::ports::{Assessed, Parked, ViewsBatch};
+use tidegate_domain::session::{Session, SessionKey};
+use tidegate_domain::time::UnixMs;
+
+use super::HALF_LIFE;
+
+/// The projects of every story; `_` stands for any one character in SQL, but not here.
+pub(super) const PROJECTS: [&str; 3] = ["a_c", "abc", "proj_dev"];
+/// The codes flags have.
+pub(super) const CODES: [&str; 3] = ["offensive", "offensive_language", "flood"];
+const START: UnixMs = UnixMs(1_763_640_000_000);
+
+/// One record of the log.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) project: usize,
+    pub(super) session: Option<u8>,
+    pub(super) event_type: &'static str,
+    /// Time since the step before.
+    pub(super) wait_ms: i64,
+    /// How long before its recording it occurred.
+    pub(super) delay_ms: i64,
+    pub(super) finding: Option<Assessment>,
+    pub(super) parked: bool,
+}
+
+/// A step of a project and session, without finding.
+pub(super) fn step(project: usize, session: u8) -> Step {
+    Step { project, session: Some(session), event_type: "chat", wait_ms: 1, delay_ms: 0, finding: None, parked: false }
+}
+
+/// A finding of this risk and category, with one flag.
+pub(super) fn finding(risk: f64, category: Category, code: usize) -> Assessment {
+    let flag = Flag { code: CODES[code].into(), weight: risk / 3.0, spans: vec![Span { start: 1, end: 5 }] };
+    Assessment { risk_score: RiskScore::saturating(risk), category, confidence: 0.7, flags: vec![flag] }
+}
+
+pub(super) fn any_step() -> impl Strategy<Value = Step> {
+    let category = prop::sample::select(Category::ALL.to_vec());
+    // Odd twentieths, so that a bound in tenths never meets a risk exactly.
+    let found = (0..10, category, 0..CODES.len())
+        .prop_map(|(risk, category, code)| finding(f64::from(2 * risk + 1) / 20.0, category, code));
+    (
+        0..PROJECTS.len(),
+        prop::option::weighted(0.9, 0u8..6),
+        prop::sample::select(vec!["chat", "cot", "tool.call"]),
+        prop_oneof![Just(0i64), 1i64..1000, 10_000i64..200_000],
+        prop_oneof![Just(0i64), -50_000i64..50_000],
+        prop::option::weighted(0.4, found),
+        prop::bool::weighted(0.05),
+    )
+        .prop_map(|(project, session, event_type, wait_ms, delay_ms, finding, parked)| Step {
+            project,
+            session,
+            event_type,
+            wait_ms,
+            delay_ms,
+            finding,
+            parked,
+        })
+}
+
+/// The fold of a story so far.
+pub(super) struct Fold {
+    sessions: HashMap<SessionKey, Session>,
+    next: Position,
+    /// Time of the last step.
+    pub(super) now: UnixMs,
+}
+
+impl Default for Fold {
+    fn default() -> Self {
+        Self { sessions: HashMap::new(), next: Position(0), now: START }
+    }
+}
+
+impl Fold {
+    /// What folding `steps` changes.
+    pub(super) fn batch(&mut self, steps: &[Step]) -> ViewsBatch {
+        let mut batch = ViewsBatch::default();
+        let mut touched = Vec::new();
+        for step in steps {
+            let at = self.next;
+            self.next = at.next();
+            self.now = self.now.plus_ms(step.wait_ms);
+            if step.parked {
+                batch.parked.push(self.park(step, at));
+            } else {
+                self.fold(step, at, &mut touched, &mut batch.assessed);
+            }
+        }
+        batch.sessions = touched.into_iter().map(|key| (key.clone(), self.sessions[&key].clone())).collect();
+        batch.checkpoint = self.next;
+        batch
+    }
+
+    fn park(&self, step: &Step, position: Position) -> Parked {
+        let project = PROJECTS[step.project].to_owned();
+        Parked { project, position, step: "decode".into(), reason: "\"odd\"\nbytes".into(), recorded_at: self.now }
+    }
+
+    fn fold(&mut self, step: &Step, position: Position, touched: &mut Vec<SessionKey>, out: &mut Vec<Assessed>) {
+        let assessment = step.finding.clone().unwrap_or_default();
+        let contribution = step.session.and_then(|session| {
+            let key = key(step.project, session);
+            if !touched.contains(&key) {
+                touched.push(key.clone());
+            }
+            let occurred_at_ms = Some(self.now.0 - step.delay_ms);
+            let event = Event { event_type: step.event_type.into(), occurred_at_ms, ..Event::default() };
+            self.sessions.entry(key).or_default().apply(&event, self.now, &assessment, HALF_LIFE)
+        });
+        if !assessment.is_clear() {
+            out.push(Assessed { project: PROJECTS[step.project].to_owned(), position, assessment, contribution });
+        }
+    }
+}
+
+/// The key of session number `session` of project number `project`.
+pub(super) fn key(project: usize, session: u8) -> SessionKey {
+    SessionKey { project: PROJECTS[project].to_owned(), session: format!("session {session}") }
+}
