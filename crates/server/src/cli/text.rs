@@ -7,7 +7,6 @@
 //! Source: CWE-117 (improper output neutralisation for logs); CVE-2021-42574 (bidirectional controls).
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 /// True for a character that is shown as an escape (T1).
 fn is_unsafe(c: char) -> bool {
@@ -23,8 +22,8 @@ pub(super) fn escaped(text: &str) -> Cow<'_, str> {
         '\n' => out.push_str("\\n"),
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
-        c if c.is_ascii() => drop(write!(out, "\\x{:02x}", c as u32)),
-        c => drop(write!(out, "\\u{{{:x}}}", c as u32)),
+        c if c.is_ascii() => out.push_str(&format!("\\x{:02x}", c as u32)),
+        c => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
     })
 }
 
@@ -32,7 +31,7 @@ pub(super) fn escaped(text: &str) -> Cow<'_, str> {
 pub(super) fn escaped_json(json: &str) -> Cow<'_, str> {
     replaced(json, |c, out| {
         for unit in c.encode_utf16(&mut [0; 2]) {
-            drop(write!(out, "\\u{unit:04x}"));
+            out.push_str(&format!("\\u{unit:04x}"));
         }
     })
 }

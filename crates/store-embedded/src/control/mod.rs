@@ -1,71 +1,86 @@
-//! Control in one SQLite file: organisations, projects and API keys. The one file that cannot be made again.
+//! Control in one SQLite file: organisations, projects and API keys.
 //!
-//! Another process may change it at any time (`tidegate key` beside a running server), so nothing is cached here;
-//! [`Control::version`] tells when to look again.
+//! The only data that cannot be rebuilt from the log, so `synchronous=FULL`: what was answered is on the disk (C1).
+//! Another process, the command line, may change the file while the server runs; [`Control::version`] tells.
+//! A damaged or newer file is never replaced: `open` fails and a person decides.
 
-mod rows;
-mod schema;
+mod keys;
+mod migrations;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, ffi, params};
 use tidegate_domain::id::ProjectId;
 use tidegate_domain::ports::{Control, ControlError, KeyRecord};
 use tidegate_domain::time::UnixMs;
+use tokio::task::spawn_blocking;
 
 use crate::sqlite::{Cause, lock, open_private};
 
-/// The embedded [`Control`].
+/// The organisation that owns every project, until there are others.
+const DEFAULT_ORGANIZATION: &str = "default-org";
+
+/// Control in one SQLite file. Calls run one at a time on tokio's blocking threads.
 pub struct EmbeddedControl {
-    connection: Arc<Mutex<Connection>>,
-    /// Changes made through this connection; SQLite's `data_version` counts those of others.
-    own_changes: AtomicU64,
+    store: Arc<Mutex<Store>>,
+}
+
+struct Store {
+    connection: Connection,
+    /// Writes of this connection, which SQLite's `data_version` leaves out.
+    own_writes: u32,
 }
 
 impl EmbeddedControl {
-    /// Opens the file at `path`, making or migrating it as needed. Blocks; for the start of the program.
+    /// Opens the file at `path`, made and brought to the newest layout if need be; its directory must exist.
     ///
-    /// Errors: the file cannot be used, or was written by a newer program.
+    /// Blocks; for the start of the program. Errors: the file cannot be used, is damaged, or was written by a newer
+    /// program.
     pub fn open(path: &Path) -> Result<Self, ControlError> {
-        let connection = Self::open_file(path).map_err(ControlError::Unavailable)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), own_changes: AtomicU64::new(0) })
+        let connection = open_file(path).map_err(ControlError::Unavailable)?;
+        Ok(Self { store: Arc::new(Mutex::new(Store { connection, own_writes: 0 })) })
     }
 
-    fn open_file(path: &Path) -> Result<Connection, Cause> {
-        let mut connection = open_private(path)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        schema::migrate(&mut connection)?;
-        Ok(connection)
+    async fn read<T, F>(&self, work: F) -> Result<T, ControlError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Store) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let store = Arc::clone(&self.store);
+        let done = spawn_blocking(move || work(&lock(&store))).await;
+        done.map_err(|panicked| ControlError::Unavailable(panicked.into()))?.map_err(error)
     }
 
-    /// Runs `work` on one of tokio's blocking threads: another process may hold the file's lock for a while.
-    async fn with<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, ControlError> {
-        let connection = Arc::clone(&self.connection);
-        let done = tokio::task::spawn_blocking(move || work(&lock(&connection))).await;
-        done.map_err(|panic| ControlError::Unavailable(panic.into()))?.map_err(error)
-    }
-
-    async fn change<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, ControlError> {
-        let changed = self.with(work).await;
-        self.own_changes.fetch_add(1, Ordering::AcqRel);
-        changed
+    /// A write changes the version whether it worked or not: after an error, who knows.
+    async fn write<T, F>(&self, work: F) -> Result<T, ControlError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let store = Arc::clone(&self.store);
+        let done = spawn_blocking(move || {
+            let mut store = lock(&store);
+            store.own_writes = store.own_writes.wrapping_add(1);
+            work(&store.connection)
+        });
+        done.await.map_err(|panicked| ControlError::Unavailable(panicked.into()))?.map_err(error)
     }
 }
 
+fn open_file(path: &Path) -> Result<Connection, Cause> {
+    let mut connection = open_private(path)?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -500;",
+    )?;
+    migrations::run(&mut connection)?;
+    Ok(connection)
+}
+
 fn error(error: rusqlite::Error) -> ControlError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::ConstraintViolation) => ControlError::Conflict,
+    match error.sqlite_error().map(|error| error.extended_code) {
+        Some(ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_UNIQUE) => ControlError::Conflict,
         _ => ControlError::Unavailable(error.into()),
     }
 }
@@ -73,42 +88,47 @@ fn error(error: rusqlite::Error) -> ControlError {
 #[async_trait]
 impl Control for EmbeddedControl {
     async fn create_project(&self, id: &ProjectId, now: UnixMs) -> Result<(), ControlError> {
-        let id = id.to_string();
-        let sql = "INSERT INTO projects(organization_id, id, created_at_ms) VALUES (?1, ?2, ?3)";
-        self.change(move |c| c.execute(sql, params![schema::DEFAULT_ORGANIZATION, id, now.0]))
-            .await
-            .map(|_| ())
+        let id = id.clone();
+        self.write(move |control| {
+            let mut insert = control.prepare_cached("INSERT INTO projects VALUES (?1, ?2, ?3)")?;
+            insert.execute(params![id.as_str(), DEFAULT_ORGANIZATION, now.0]).map(drop)
+        })
+        .await
     }
 
     async fn projects(&self) -> Result<Vec<ProjectId>, ControlError> {
-        self.with(rows::projects).await
+        self.read(|store| {
+            let mut select = store.connection.prepare_cached("SELECT id FROM projects ORDER BY id")?;
+            select.query_map([], |row| keys::project_id(row, 0))?.collect()
+        })
+        .await
     }
 
     async fn insert_key(&self, key: &KeyRecord) -> Result<(), ControlError> {
         let key = key.clone();
-        self.change(move |c| rows::insert_key(c, &key)).await
+        self.write(move |control| keys::insert(control, &key)).await
     }
 
     async fn keys(&self) -> Result<Vec<KeyRecord>, ControlError> {
-        self.with(rows::keys).await
+        self.read(|store| keys::list(&store.connection)).await
     }
 
     async fn revoke_key(&self, id: &str, now: UnixMs) -> Result<bool, ControlError> {
         let id = id.to_owned();
-        // The first revocation stands (C3).
-        let sql = "UPDATE api_keys SET revoked_at_ms = coalesce(revoked_at_ms, ?2) WHERE id = ?1";
-        self.change(move |c| Ok(c.execute(sql, params![id, now.0])? > 0)).await
+        self.write(move |control| keys::revoke(control, &id, now)).await
     }
 
     async fn expire_key(&self, id: &str, at: UnixMs) -> Result<bool, ControlError> {
         let id = id.to_owned();
-        let sql = "UPDATE api_keys SET expires_at_ms = ?2 WHERE id = ?1";
-        self.change(move |c| Ok(c.execute(sql, params![id, at.0])? > 0)).await
+        self.write(move |control| keys::expire(control, &id, at)).await
     }
 
     async fn version(&self) -> Result<u64, ControlError> {
-        let foreign =
-            self.with(|c| c.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0))).await?;
-        Ok((foreign as u64) << 32 | self.own_changes.load(Ordering::Acquire) & 0xffff_ffff)
+        self.read(|store| {
+            let mut select = store.connection.prepare_cached("PRAGMA data_version")?;
+            let foreign: i64 = select.query_row([], |row| row.get(0))?;
+            Ok(u64::from(store.own_writes) << 32 | u64::from(foreign as u32))
+        })
+        .await
     }
 }

@@ -17,12 +17,14 @@ pub enum Call {
     SyncDir,
     Read,
     Write,
+    /// A write of a mark.
+    Mark,
     Sync,
     Size,
 }
 
 /// Every kind.
-pub const CALLS: [Call; 10] = [
+pub const CALLS: [Call; 11] = [
     Call::Create,
     Call::Open,
     Call::List,
@@ -31,6 +33,7 @@ pub const CALLS: [Call; 10] = [
     Call::SyncDir,
     Call::Read,
     Call::Write,
+    Call::Mark,
     Call::Sync,
     Call::Size,
 ];
@@ -104,7 +107,7 @@ impl Faults {
 
     /// Lets the calls that wait go on, and later ones not wait.
     pub fn release(&self) {
-        self.heal();
+        self.state().rules.retain(|rule| rule.fault != Fault::Wait);
         self.0.1.notify_all();
     }
 
@@ -130,12 +133,10 @@ impl Faults {
         if state.dead {
             return Some(Fault::Before(BROKEN));
         }
-        let rule = state.rules.iter_mut().find(|rule| rule.call == call && name.contains(rule.name))?;
+        let is_for = |rule: &&mut Rule| rule.failing > 0 && rule.call == call && name.contains(rule.name);
+        let rule = state.rules.iter_mut().find(is_for)?;
         if rule.spared > 0 {
             rule.spared -= 1;
-            return None;
-        }
-        if rule.failing == 0 {
             return None;
         }
         rule.failing -= 1;
@@ -184,21 +185,38 @@ impl Faults {
     }
 }
 
-/// A disk with faults.
+/// A disk with faults. Files keep their faults when they are renamed.
 pub struct FaultyDisk<D> {
-    pub inner: D,
-    pub faults: Faults,
+    inner: D,
+    faults: Faults,
+    names: Mutex<HashMap<String, Arc<Mutex<String>>>>,
 }
 
 impl<D: Disk> FaultyDisk<D> {
+    pub fn new(inner: D, faults: Faults) -> Self {
+        Self { inner, faults, names: Mutex::default() }
+    }
+
     fn file(&self, name: &str, inner: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
-        Box::new(FaultyFile { inner, name: name.to_owned(), faults: self.faults.clone() })
+        let mut names = self.names.lock().unwrap();
+        let shown = names.entry(name.to_owned()).or_insert_with(|| Arc::new(Mutex::new(name.to_owned())));
+        Box::new(FaultyFile { inner, name: Arc::clone(shown), faults: self.faults.clone() })
+    }
+
+    fn renamed(&self, from: &str, to: &str) {
+        let mut names = self.names.lock().unwrap();
+        if let Some(shown) = names.remove(from) {
+            to.clone_into(&mut shown.lock().unwrap());
+            names.insert(to.to_owned(), shown);
+        }
     }
 }
 
 impl<D: Disk> Disk for FaultyDisk<D> {
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        self.faults.call(Call::Create, name, || self.inner.create(name), || ()).map(|file| self.file(name, file))
+        let file = self.faults.call(Call::Create, name, || self.inner.create(name), || ())?;
+        self.names.lock().unwrap().remove(name);
+        Ok(self.file(name, file))
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
@@ -210,7 +228,8 @@ impl<D: Disk> Disk for FaultyDisk<D> {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.faults.call(Call::Rename, to, || self.inner.rename(from, to), || ())
+        let rename = || self.inner.rename(from, to).inspect(|()| self.renamed(from, to));
+        self.faults.call(Call::Rename, to, rename, || ())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -224,25 +243,36 @@ impl<D: Disk> Disk for FaultyDisk<D> {
 
 struct FaultyFile {
     inner: Box<dyn DiskFile>,
-    name: String,
+    name: Arc<Mutex<String>>,
     faults: Faults,
 }
 
+impl FaultyFile {
+    fn call<T>(&self, call: Call, done: impl FnOnce() -> io::Result<T>, half: impl FnOnce()) -> io::Result<T> {
+        let name = self.name.lock().unwrap().clone();
+        self.faults.call(call, &name, done, half)
+    }
+}
+
+/// Bytes of a mark; no other write is so short.
+const MARK_BYTES: usize = 32;
+
 impl DiskFile for FaultyFile {
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        self.faults.call(Call::Read, &self.name, || self.inner.read_exact_at(buffer, offset), || ())
+        self.call(Call::Read, || self.inner.read_exact_at(buffer, offset), || ())
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let call = if bytes.len() == MARK_BYTES { Call::Mark } else { Call::Write };
         let half = || self.inner.write_all_at(&bytes[..bytes.len() / 2], offset).unwrap();
-        self.faults.call(Call::Write, &self.name, || self.inner.write_all_at(bytes, offset), half)
+        self.call(call, || self.inner.write_all_at(bytes, offset), half)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.faults.call(Call::Sync, &self.name, || self.inner.sync_data(), || ())
+        self.call(Call::Sync, || self.inner.sync_data(), || ())
     }
 
     fn size(&self) -> io::Result<u64> {
-        self.faults.call(Call::Size, &self.name, || self.inner.size(), || ())
+        self.call(Call::Size, || self.inner.size(), || ())
     }
 }

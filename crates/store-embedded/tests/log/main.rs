@@ -1,21 +1,8 @@
 //! Proof of the embedded log: the laws of its port, and every fault of the disk it stands on.
 
-mod asleep;
 mod bytes;
 mod checker;
-mod concurrency;
-mod copies;
-mod damage;
-mod every_call;
-mod failed_sync;
 mod faulty_disk;
-mod files;
-mod forged;
-mod full_disk;
-mod indexes;
 mod laws;
 mod memory_disk;
-mod power_loss;
-mod pressure;
 mod rig;
-mod torn;

@@ -27,7 +27,7 @@ struct Directory {
 struct Content {
     now: Vec<u8>,
     durable: Vec<u8>,
-    /// Sectors in which the two may differ.
+    /// Sectors that the next sync writes.
     dirty: BTreeSet<usize>,
 }
 
@@ -69,6 +69,13 @@ impl MemoryDisk {
         self.put(name, &bytes);
     }
 
+    /// What a kernel may do after a failed sync: the bytes still read back, but are never written.
+    pub fn forget_unsynced_writes(&self) {
+        for file in &mut self.lock().files {
+            file.dirty.clear();
+        }
+    }
+
     /// The directory as a power cut at this moment may leave it: of what was not synced, names up to some change
     /// and any of the sectors, some of them half.
     pub fn after_power_loss(&self, luck: &SeededEntropy) -> Self {
@@ -102,7 +109,7 @@ impl Content {
     }
 
     fn lose(&mut self, luck: &SeededEntropy) {
-        let mut left = self.durable.clone();
+        let mut left = std::mem::take(&mut self.durable);
         if luck.below(2) == 0 {
             left.resize(self.now.len(), 0);
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use hyper::{StatusCode, header};
 use serde::Deserialize;
 use tokio::time::timeout;
