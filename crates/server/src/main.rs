@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-// Batches are many small allocations of many sizes; measured 1.5 times the throughput of glibc's there (ADR 0005).
+// Batches are many small allocations of many sizes; and glibc's allocator is slow at them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

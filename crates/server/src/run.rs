@@ -40,7 +40,7 @@ pub struct Running {
 pub async fn start(config: Config) -> anyhow::Result<Running> {
     let screener = app::screener(&config)?;
     let stores = app::open_stores(&config, screener.as_ref())?;
-    let listeners = bind(&config.server.listen).await?;
+    let listeners = bind(&config.server.listen)?;
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
     let (app, pipeline) = app::assemble(config, &stores, screener, CancellationToken::new()).await?;
     let app = Arc::new(app);
@@ -66,7 +66,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     Ok(Running { addresses, app, stores, tasks, pipeline, pipeline_stop, server_file })
 }
 
-async fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
+fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     for address in addresses {
         let socket = if address.is_ipv4() {

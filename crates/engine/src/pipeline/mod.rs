@@ -38,8 +38,8 @@ pub struct BatchReport {
     pub screened: usize,
     /// Events parked.
     pub parked: usize,
-    /// Time spent screening.
-    pub screening: Duration,
+    /// Time that screening took, of a sample of the texts.
+    pub screening_times: Vec<Duration>,
     /// Time from reading the batch to its commit.
     pub total: Duration,
     /// When the first event of the batch was recorded.

@@ -14,7 +14,7 @@ use crate::app::{CONTROL_FILE, LOG_DIR, VIEWS_FILE};
 use crate::config::Config;
 
 /// Inspects the data directory. Errors: it cannot be read, or something is damaged.
-pub fn run(config: &Config, as_json: bool) -> anyhow::Result<()> {
+pub(super) fn run(config: &Config, as_json: bool) -> anyhow::Result<()> {
     let dir = &config.server.data_dir;
     if !dir.is_dir() {
         bail!("there is no data directory {}", dir.display());

@@ -19,7 +19,7 @@ const DAY_MS: i64 = 86_400_000;
 const MINUTE_MS: i64 = 60_000;
 
 /// Does what was asked with keys.
-pub async fn run(action: KeyAction, config: &Config) -> anyhow::Result<()> {
+pub(super) async fn run(action: KeyAction, config: &Config) -> anyhow::Result<()> {
     let access = open(config).await?;
     match action {
         KeyAction::Create { project, scopes, label, expires_days, json } => {

@@ -14,7 +14,7 @@ pub fn owner_key(project: &ProjectId, key: &str) {
 }
 
 /// Where the server is, and what to do first.
-pub fn welcome(addresses: &[SocketAddr], is_dev: bool) {
+pub(super) fn welcome(addresses: &[SocketAddr], is_dev: bool) {
     let Some(first) = addresses.first() else { return };
     out::say(&format!("Tidegate listens on http://{first}  (API browser: http://{first}/docs)"));
     if is_dev {

@@ -24,7 +24,7 @@ impl Observer for Silent {
 }
 
 /// Rebuilds or compares. Needs the data directory for itself. Errors: it is in use, or (with `--check`) they differ.
-pub async fn run(args: &RebuildArgs, config: &Config) -> anyhow::Result<()> {
+pub(super) async fn run(args: &RebuildArgs, config: &Config) -> anyhow::Result<()> {
     let screener = app::screener(config)?;
     let stores = app::open_stores(config, screener.as_ref())?;
     let dir = &config.server.data_dir;
@@ -40,7 +40,7 @@ pub async fn run(args: &RebuildArgs, config: &Config) -> anyhow::Result<()> {
         let differences = differences(stores.views.as_ref(), rebuilt.as_ref()).await?;
         drop(rebuilt);
         remove(&draft)?;
-        return report(args, events, differences);
+        return report(args, events, &differences);
     }
     drop(rebuilt);
     drop(stores);
@@ -82,7 +82,7 @@ async fn differences(kept: &dyn Views, rebuilt: &dyn Views) -> anyhow::Result<Ve
         .collect())
 }
 
-fn report(args: &RebuildArgs, events: u64, differences: Vec<String>) -> anyhow::Result<()> {
+fn report(args: &RebuildArgs, events: u64, differences: &[String]) -> anyhow::Result<()> {
     let equal = differences.is_empty();
     if args.json {
         out::say(&json!({"events": events, "equal": equal, "differences": differences}).to_string());

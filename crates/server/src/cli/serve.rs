@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::run;
 
 /// Serves until SIGTERM or SIGINT, then drains.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let is_dev = config.server.dev;
     let running = run::start(config).await?;

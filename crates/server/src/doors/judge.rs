@@ -9,6 +9,7 @@ use tidegate_engine::intake::FingerprintRule;
 
 use crate::app::App;
 use crate::http::Problem;
+use crate::metrics::Received;
 
 use super::DoorContext;
 
@@ -41,15 +42,17 @@ pub(super) async fn judge(
 ) -> Result<Vec<Verdict>, Problem> {
     let mut batch = app.intake.batch(bytes + candidates.len() * 128);
     let mut refused = Vec::new();
+    let mut received = Received::new(&app.metrics);
     for (index, candidate) in candidates.iter().enumerate() {
         match read(app, door, candidate, parse) {
             Ok((event, rule)) => {
-                app.metrics.received(&event.source, &event.event_type);
+                received.count(&event.source, &event.event_type);
                 batch.push(event, rule);
             }
             Err(errors) => refused.push((index, errors)),
         }
     }
+    drop(received);
     app.metrics.refused(&refused);
     let appended = app.intake.append(batch.finish()).await?;
     Ok(merge(app, candidates.len(), appended, refused))
@@ -115,9 +118,7 @@ fn key_reused() -> FieldError {
 pub(super) fn problem(errors: Vec<FieldError>) -> Problem {
     match errors.first().map(|error| error.code) {
         Some(KEY_REUSED) => Problem::invalid(KEY_REUSED, errors),
-        Some("invalid_json") => {
-            Problem::invalid("invalid-json", errors).with_status(StatusCode::BAD_REQUEST)
-        }
+        Some("invalid_json") => Problem::invalid("invalid-json", errors).with_status(StatusCode::BAD_REQUEST),
         _ if errors.iter().any(|error| error.code == OTHER_PROJECT) => {
             Problem::invalid("other-project", errors).with_status(StatusCode::FORBIDDEN)
         }

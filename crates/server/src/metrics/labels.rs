@@ -23,22 +23,61 @@ impl Bounded {
         Self { counters, known: RwLock::default() }
     }
 
-    pub(super) fn inc(&self, platform: &str, event_type: &str) {
+    /// Adds `events` of one pair.
+    pub(super) fn add(&self, platform: &str, event_type: &str, events: u64) {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(counter) = known.1.get(platform).and_then(|types| types.get(event_type)) {
-            return counter.inc();
+            return counter.inc_by(events);
         }
         let is_full = known.0 >= PAIRS_MAX;
         drop(known);
         if is_full {
-            return self.counters.with_label_values(&[OTHER, OTHER]).inc();
+            return self.counters.with_label_values(&[OTHER, OTHER]).inc_by(events);
         }
         let counter = self.counters.with_label_values(&[platform, event_type]);
-        counter.inc();
+        counter.inc_by(events);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.1.entry(platform.to_owned()).or_default().insert(event_type.to_owned(), counter).is_none() {
             known.0 += 1;
         }
+    }
+}
+
+/// Counts events of one request: neighbours of one pair are added at once, when the pair changes or at the end.
+pub struct Received<'m> {
+    metrics: &'m super::Metrics,
+    platform: String,
+    event_type: String,
+    events: u64,
+}
+
+impl<'m> Received<'m> {
+    /// A count of zero.
+    pub fn new(metrics: &'m super::Metrics) -> Self {
+        Self { metrics, platform: String::new(), event_type: String::new(), events: 0 }
+    }
+
+    /// One event of this pair passed validation.
+    pub fn count(&mut self, platform: &str, event_type: &str) {
+        if self.platform != platform || self.event_type != event_type {
+            self.flush();
+            platform.clone_into(&mut self.platform);
+            event_type.clone_into(&mut self.event_type);
+        }
+        self.events += 1;
+    }
+
+    fn flush(&mut self) {
+        if self.events > 0 {
+            self.metrics.received.add(&self.platform, &self.event_type, self.events);
+            self.events = 0;
+        }
+    }
+}
+
+impl Drop for Received<'_> {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
@@ -53,7 +92,7 @@ mod tests {
     fn a_client_cannot_make_the_registry_grow() {
         let counters = IntCounterVec::new(Opts::new("x", "x"), &["a", "b"]).unwrap();
         let bounded = Bounded::new(counters.clone());
-        (0..10_000).for_each(|n| bounded.inc("api", &format!("t{n}")));
+        (0..10_000).for_each(|n| bounded.add("api", &format!("t{n}"), 1));
         let metrics = counters.collect()[0].get_metric().len();
         assert!(metrics <= PAIRS_MAX + 1, "{metrics}");
         assert_eq!(counters.with_label_values(&[OTHER, OTHER]).get(), 10_000 - PAIRS_MAX as u64);

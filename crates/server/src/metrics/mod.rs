@@ -19,6 +19,7 @@ use tidegate_engine::pipeline::{BatchReport, Observer};
 use crate::doors::Verdict;
 use freshness::Freshness;
 use labels::Bounded;
+pub use labels::Received;
 pub use snapshot::{Gauges, Snapshot};
 
 /// Bounds of seed 002's latency histograms, in milliseconds, with finer ones below.
@@ -81,7 +82,7 @@ impl Metrics {
             screened: make.counter("events_screened_total", "Texts screened.")?,
             screening_latency: make.histogram(
                 "screening_latency_ms",
-                "Screening of one text.",
+                "Screening of one text; of the pipeline's texts, a sample.",
                 &SCREENING_BOUNDS_MS,
             )?,
             risk_score: make.histogram(
@@ -119,11 +120,6 @@ impl Metrics {
             freshness: Mutex::new(Freshness::new()),
             registry: make.0,
         })
-    }
-
-    /// An event passed validation.
-    pub fn received(&self, platform: &str, event_type: &str) {
-        self.received.inc(platform, event_type);
     }
 
     /// Events were refused, each with its wrong fields.
@@ -211,12 +207,8 @@ impl Metrics {
         let risky = self.risk_score.local();
         report.risk_scores.iter().for_each(|score| risky.observe(*score));
         (report.risk_scores.len()..report.screened).for_each(|_| risky.observe(0.0));
-        if report.screened > 0 {
-            // One clock a batch: the mean stands for each of its texts.
-            let mean_ms = report.screening.as_secs_f64() * 1e3 / report.screened as f64;
-            let latency = self.screening_latency.local();
-            (0..report.screened).for_each(|_| latency.observe(mean_ms));
-        }
+        let latency = self.screening_latency.local();
+        report.screening_times.iter().for_each(|time| latency.observe(time.as_secs_f64() * 1e3));
     }
 }
 

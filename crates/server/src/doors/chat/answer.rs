@@ -30,7 +30,7 @@ pub(super) enum Waiting {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes the request in the OpenAPI document; the door reads raw fields")]
-pub struct NewEvent {
+pub(super) struct NewEvent {
     /// What happened: 1..=100 of `A-Za-z0-9._:-`, for example `message.user`, `cot`, `tool_call`.
     #[schema(example = "message.user")]
     r#type: String,

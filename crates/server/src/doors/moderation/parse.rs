@@ -30,7 +30,7 @@ pub(in crate::doors) fn parse<'a>(
         match name.as_ref() {
             "event_id" => event.idempotency_key = reader.id(name, raw),
             "event_type" => {
-                event.event_type = reader.type_name(name, raw).map(lower_case).unwrap_or_default()
+                event.event_type = reader.type_name(name, raw).map(lower_case).unwrap_or_default();
             }
             "platform" => event.source = reader.type_name(name, raw).map(lower_case).unwrap_or_default(),
             "user_id" => event.target = reference(name, raw, reader),
