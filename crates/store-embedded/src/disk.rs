@@ -33,15 +33,26 @@ pub trait DiskFile: Send + Sync {
     fn size(&self) -> io::Result<u64>;
 }
 
+/// Makes the directory `dir` and those above it that are missing, so that a power cut does not take them again.
+pub fn make_dir(dir: &Path) -> io::Result<()> {
+    let missing = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).count();
+    std::fs::create_dir_all(dir)?;
+    for made in dir.ancestors().take(missing) {
+        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
+}
+
 /// A directory of the operating system.
 pub struct RealDisk {
     dir: PathBuf,
 }
 
 impl RealDisk {
-    /// The directory `dir`, made if it is not there.
+    /// The directory `dir`, made (durably) if it is not there.
     pub fn open(dir: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(dir)?;
+        make_dir(dir)?;
         Ok(Self { dir: dir.to_owned() })
     }
 
@@ -66,7 +77,8 @@ impl Disk for RealDisk {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.dir)? {
             let entry = entry?;
-            if entry.file_type()?.is_file() {
+            // Follows links: a segment that was moved to another disk and linked back is still ours.
+            if std::fs::metadata(entry.path()).is_ok_and(|file| file.is_file()) {
                 names.push(entry.file_name().to_string_lossy().into_owned());
             }
         }
@@ -103,5 +115,43 @@ impl DiskFile for RealFile {
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_made_with_those_above_it() {
+        let above = tempfile::tempdir().unwrap();
+        let dir = above.path().join("a/b");
+        for _ in 0..2 {
+            let disk = RealDisk::open(&dir).unwrap();
+            assert!(disk.list().unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn only_files_are_listed_and_links_to_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = RealDisk::open(&dir.path().join("log")).unwrap();
+        disk.create("file").unwrap();
+        std::fs::create_dir(dir.path().join("log/dir")).unwrap();
+        std::fs::write(dir.path().join("elsewhere"), "x").unwrap();
+        std::os::unix::fs::symlink(dir.path().join("elsewhere"), dir.path().join("log/link")).unwrap();
+        std::os::unix::fs::symlink("nowhere", dir.path().join("log/broken")).unwrap();
+        let mut names = disk.list().unwrap();
+        names.sort();
+        assert_eq!(names, ["file", "link"]);
+    }
+
+    #[test]
+    fn nobody_else_may_read_a_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        RealDisk::open(dir.path()).unwrap().create("file").unwrap();
+        let mode = std::fs::metadata(dir.path().join("file")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0);
     }
 }

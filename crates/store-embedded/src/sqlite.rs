@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::fs::{OpenOptions, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,12 +27,34 @@ const STATEMENTS_KEPT: usize = 48;
 /// SQLite gives its side files (`-wal`, `-shm`) the same mode. Errors: the file cannot be opened; what is in it
 /// is not looked at yet.
 pub(crate) fn open_private(path: &Path) -> Result<Connection, Cause> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-    std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    // A file that exists is never opened but by SQLite: closing it again would drop SQLite's locks on it
+    // (sqlite.org/howtocorrupt.html, 2.2).
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error.into()),
+        _ => std::fs::set_permissions(path, Permissions::from_mode(0o600))?,
+    }
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     Ok(connection)
+}
+
+/// Does `work`, again while it fails for another connection's lock, for as long as one waits for a lock.
+///
+/// SQLite itself does not wait where two connections turn a new file into one with a write-ahead log. Blocks.
+pub(crate) fn patiently<T>(mut work: impl FnMut() -> Result<T, Cause>) -> Result<T, Cause> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    for _ in 0..BUSY_TIMEOUT.as_millis() / PAUSE.as_millis() {
+        match work() {
+            Err(cause) if cause.downcast_ref().is_some_and(is_busy) => std::thread::sleep(PAUSE),
+            done => return done,
+        }
+    }
+    work()
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 /// True if `error` says that the file itself is damaged, or never was a database.

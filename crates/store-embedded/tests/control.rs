@@ -1,5 +1,7 @@
 //! Control in SQLite: every law, after a clean close and after a crash, and how the file is kept.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot make its world fails")]
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -57,11 +59,11 @@ impl<const CRASH: bool> Fixture for Embedded<CRASH> {
 }
 
 mod closed {
-    tidegate_testkit::control_contract!(super::Embedded<false>);
+    tidegate_testkit::control_laws!(super::Embedded<false>);
 }
 
 mod crashed {
-    tidegate_testkit::control_contract!(super::Embedded<true>);
+    tidegate_testkit::control_laws!(super::Embedded<true>);
 }
 
 #[tokio::test]
@@ -89,7 +91,9 @@ fn a_file_of_a_newer_program_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(&file(&dir)));
     Connection::open(file(&dir)).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    let Err(ControlError::Unavailable(cause)) = EmbeddedControl::open(&file(&dir)) else { panic!("it was opened") };
+    let Err(ControlError::Unavailable(cause)) = EmbeddedControl::open(&file(&dir)) else {
+        panic!("it was opened")
+    };
     assert!(cause.to_string().contains("layout 99"), "{cause}");
 }
 

@@ -1,6 +1,6 @@
 //! Laws of [`Control`].
 //!
-//! An adapter gives a [`Fixture`] and lists all laws by one line: `tidegate_testkit::control_contract!(MyFixture);`.
+//! An adapter gives a [`Fixture`] and lists all laws by one line: `tidegate_testkit::control_laws!(MyFixture);`.
 
 use async_trait::async_trait;
 use tidegate_domain::id::ProjectId;
@@ -25,9 +25,9 @@ pub trait Fixture: Send + Sync + Sized + 'static {
 
 /// Turns each law into one named test for the adapter of one [`Fixture`].
 #[macro_export]
-macro_rules! control_contract {
+macro_rules! control_laws {
     ($fixture:ty) => {
-        $crate::control_contract!(@ $fixture;
+        $crate::control_laws!(@ $fixture;
             what_was_answered_is_there_after_reopening, any_change_changes_the_version,
             a_revoked_key_is_never_live_again, a_project_is_created_once, a_key_is_unique_and_of_a_project,
             lists_are_in_order);

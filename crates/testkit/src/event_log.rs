@@ -15,7 +15,7 @@ pub use found::*;
 pub use model::{Step, follows_the_model, steps};
 pub use once::*;
 pub use order::*;
-pub use sent::{PROJECT, Sent, append, batch, read_all, store, stored};
+pub use sent::{PROJECT, Sent, append, append_one, batch, read_all, store, stored};
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! The laws of the ports, models to compare with, and a world that a test holds.
 
+pub mod control;
 pub mod event_log;
+pub mod property;
+pub mod views;
 pub mod world;

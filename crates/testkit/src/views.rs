@@ -1,6 +1,6 @@
 //! Laws of [`Views`], and a model every adapter must agree with.
 //!
-//! An adapter gives a [`Fixture`] and lists all laws by one line: `tidegate_testkit::views_contract!(MyFixture);`.
+//! An adapter gives a [`Fixture`] and lists all laws by one line: `tidegate_testkit::views_laws!(MyFixture);`.
 
 mod agreement;
 mod cuts;
@@ -38,19 +38,28 @@ pub trait Fixture: Send + Sync + Sized + 'static {
     /// The same Views, closed and opened again, or left behind as by a crash.
     async fn reopen(self) -> Self;
 
-    /// While `fail` is set, every commit fails at its last moment, with all but the checkpoint written.
-    async fn fail_commits(&self, fail: bool);
+    /// From now on every commit fails at this moment; with `None`, none does.
+    async fn fail_commits(&self, at: Option<Moment>);
+}
+
+/// A moment of a commit that writes sessions, assessments and its checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// When an assessment is written.
+    Assessment,
+    /// When the checkpoint is written.
+    Checkpoint,
 }
 
 /// Turns each law into one named test for the adapter of one [`Fixture`].
 #[macro_export]
-macro_rules! views_contract {
+macro_rules! views_laws {
     ($fixture:ty) => {
-        $crate::views_contract!(@async $fixture;
+        $crate::views_laws!(@async $fixture;
             a_failed_commit_leaves_nothing, readers_see_whole_batches, what_was_committed_is_there_after_reopening,
             no_read_returns_another_projects_row, pages_hold_every_row_that_did_not_change_once,
             risky_pages_hold_every_position_once);
-        $crate::views_contract!(@property $fixture;
+        $crate::views_laws!(@property $fixture;
             every_read_agrees_with_the_model, how_the_log_was_cut_does_not_show);
     };
     (@async $fixture:ty; $($law:ident),+) => {

@@ -9,7 +9,8 @@ use tidegate_domain::time::UnixMs;
 use crate::sqlite::unreadable;
 
 pub(super) fn insert(control: &Connection, key: &KeyRecord) -> rusqlite::Result<()> {
-    let mut insert = control.prepare_cached("INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+    let mut insert =
+        control.prepare_cached("INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
     let inserted = insert.execute(params![
         key.id,
         key.hash,

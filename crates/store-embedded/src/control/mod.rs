@@ -17,7 +17,7 @@ use tidegate_domain::ports::{Control, ControlError, KeyRecord};
 use tidegate_domain::time::UnixMs;
 use tokio::task::spawn_blocking;
 
-use crate::sqlite::{Cause, lock, open_private};
+use crate::sqlite::{Cause, lock, open_private, patiently};
 
 /// The organisation that owns every project, until there are others.
 const DEFAULT_ORGANIZATION: &str = "default-org";
@@ -39,7 +39,7 @@ impl EmbeddedControl {
     /// Blocks; for the start of the program. Errors: the file cannot be used, is damaged, or was written by a newer
     /// program.
     pub fn open(path: &Path) -> Result<Self, ControlError> {
-        let connection = open_file(path).map_err(ControlError::Unavailable)?;
+        let connection = patiently(|| open_file(path)).map_err(ControlError::Unavailable)?;
         Ok(Self { store: Arc::new(Mutex::new(Store { connection, own_writes: 0 })) })
     }
 
@@ -130,5 +130,20 @@ impl Control for EmbeddedControl {
             Ok(u64::from(store.own_writes) << 32 | u64::from(foreign as u32))
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_commit_is_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = open_file(&dir.path().join("control.sqlite")).unwrap();
+        let setting =
+            |name| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0)).unwrap();
+        const FULL: i64 = 2;
+        assert_eq!((setting("synchronous"), setting("foreign_keys")), (FULL, 1));
     }
 }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tidegate_domain::ports::{AppendError, Appended};
 use tidegate_domain::time::UnixMs;
-use tokio::sync::oneshot;
 
 use super::frame::{HEADER_BYTES, Header, Meta, receipt};
 use super::index::{KeyEntry, KeyMap, LiveIndex};
-use super::queue::{Pending, Slot};
+use super::queue::{Pending, Reply, Slot};
 use super::recent::{Group, RecordAt};
 use super::segment::SegmentHeader;
 
@@ -22,7 +21,7 @@ pub(super) struct Building {
     records: Vec<RecordAt>,
     metas: Vec<(u32, Meta)>,
     keys: KeyMap,
-    replies: Vec<(oneshot::Sender<Result<Vec<Appended>, AppendError>>, Vec<Appended>)>,
+    replies: Vec<(Reply, Vec<Appended>)>,
 }
 
 impl Building {

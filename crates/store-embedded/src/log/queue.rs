@@ -37,11 +37,14 @@ pub(super) struct Slot {
     pub(super) meta: Meta,
 }
 
+/// Where the caller of `append` waits for its answer.
+pub(super) type Reply = oneshot::Sender<Result<Vec<Appended>, AppendError>>;
+
 /// One batch on its way to the log.
 pub(super) struct Pending {
     pub(super) frames: Vec<u8>,
     pub(super) slots: Vec<Slot>,
-    pub(super) reply: oneshot::Sender<Result<Vec<Appended>, AppendError>>,
+    pub(super) reply: Reply,
 }
 
 /// Bytes of the frames of `batch`.

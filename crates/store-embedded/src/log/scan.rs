@@ -201,7 +201,9 @@ impl<'a> Walk<'a> {
         if !refused {
             self.prove_group();
         }
-        self.scan.damage.extend(self.tail);
+        let hidden = next_first.saturating_sub(self.expected);
+        let tail = self.tail.filter(|_| hidden < GAP_MAX_POSITIONS);
+        self.scan.damage.extend(tail.map(|tail| Damage { to_position: self.expected + hidden, ..tail }));
         for damage in &mut self.scan.damage {
             damage.to_position = damage.to_position.min(next_first);
         }

@@ -189,7 +189,7 @@ impl Shared {
             match prepare_spare(self.disk.as_ref(), size) {
                 Ok(file) => *spare = Some((file, size)),
                 Err(error) => {
-                    tracing::warn!(error = %error, "log: the next segment could not be prepared ahead")
+                    tracing::warn!(error = %error, "log: the next segment could not be prepared ahead");
                 }
             }
         }

@@ -67,3 +67,42 @@ pub(super) fn project<'k>(
     }
     Ok(known.projects.get_mut(name).expect("inserted above"))
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ErrorCode;
+    use tidegate_domain::id::Position;
+
+    use super::super::dump;
+    use super::super::schema::Rules;
+    use super::*;
+
+    const H: HalfLife = HalfLife { ms: 1000 };
+
+    fn batch(sessions: std::ops::Range<u32>) -> ViewsBatch {
+        let checkpoint = Position(u64::from(sessions.end));
+        let key = |n| SessionKey { project: "p".into(), session: format!("{n:0>200}") };
+        let sessions = sessions.map(|n| (key(n), Session::default())).collect();
+        ViewsBatch { sessions, checkpoint, ..ViewsBatch::default() }
+    }
+
+    #[test]
+    fn a_full_disk_refuses_a_batch_and_takes_it_when_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let rules = Rules { half_life_ms: H.ms, fold_version: String::new() };
+        let (connection, _) = schema::open(&dir.path().join("views.sqlite"), &rules).unwrap();
+        let mut writer = Writer::new(connection, H);
+        writer.commit(&batch(0..10)).unwrap();
+        let before = dump::lines(&writer.connection).unwrap();
+
+        writer.connection.pragma_update(None, "max_page_count", 20).unwrap();
+        let error = writer.commit(&batch(5..5000)).unwrap_err();
+        assert_eq!(error.sqlite_error_code(), Some(ErrorCode::DiskFull));
+        assert_eq!(dump::lines(&writer.connection).unwrap(), before);
+
+        writer.connection.pragma_update(None, "max_page_count", 1_000_000).unwrap();
+        writer.commit(&batch(5..5000)).unwrap();
+        let last = batch(4999..5000).sessions.remove(0);
+        assert_eq!(writer.load(&[last.0]).unwrap(), [Some(last.1)]);
+    }
+}

@@ -9,7 +9,7 @@ use tidegate_testkit::event_log::{PROJECT, Sent, append, batch, read_all};
 
 /// Keeps account of what is sent. Every record it sends has a body and a key of its own.
 #[derive(Default)]
-pub struct Witness {
+pub(crate) struct Witness {
     batches: Vec<Vec<Sent>>,
     acked: Vec<(Sent, Receipt)>,
     count: u64,
@@ -17,7 +17,7 @@ pub struct Witness {
 
 impl Witness {
     /// A batch of `count` new records of about `bytes` bytes each.
-    pub fn draft(&mut self, count: usize, bytes: usize) -> Vec<Sent> {
+    pub(crate) fn draft(&mut self, count: usize, bytes: usize) -> Vec<Sent> {
         let records = (0..count).map(|_| {
             self.count += 1;
             let mut body = format!("record {} ", self.count).into_bytes();
@@ -28,13 +28,22 @@ impl Witness {
     }
 
     /// Sends a new batch.
-    pub async fn send(&mut self, log: &dyn EventLog, count: usize, bytes: usize) -> Result<(), AppendError> {
+    pub(crate) async fn send(
+        &mut self,
+        log: &dyn EventLog,
+        count: usize,
+        bytes: usize,
+    ) -> Result<(), AppendError> {
         let records = self.draft(count, bytes);
         self.send_these(log, records).await
     }
 
     /// Sends `records`.
-    pub async fn send_these(&mut self, log: &dyn EventLog, records: Vec<Sent>) -> Result<(), AppendError> {
+    pub(crate) async fn send_these(
+        &mut self,
+        log: &dyn EventLog,
+        records: Vec<Sent>,
+    ) -> Result<(), AppendError> {
         self.batches.push(records.clone());
         let outcomes = log.append(batch(&records)).await?;
         for (sent, outcome) in records.into_iter().zip(outcomes) {
@@ -51,12 +60,12 @@ impl Witness {
     }
 
     /// What was acknowledged.
-    pub fn acked(&self) -> &[(Sent, Receipt)] {
+    pub(crate) fn acked(&self) -> &[(Sent, Receipt)] {
         &self.acked
     }
 
     /// Checks L1 to L4 and L7 on a log that was opened again, undamaged.
-    pub async fn check(&self, log: &dyn EventLog) {
+    pub(crate) async fn check(&self, log: &dyn EventLog) {
         assert_eq!(log.status().quarantined, [], "nothing was damaged");
         let read = read_all(log, 700).await;
         assert_eq!(log.tail(), Position(read.len() as u64));
@@ -105,7 +114,7 @@ impl Witness {
     }
 
     /// Sends every batch once more: what is there must be recognised, what is not must be taken.
-    pub async fn resend_all(&mut self, log: &dyn EventLog) {
+    pub(crate) async fn resend_all(&mut self, log: &dyn EventLog) {
         let read = read_all(log, 10_000).await;
         let there: BTreeMap<Vec<u8>, Receipt> = read.iter().map(|r| (r.bytes.to_vec(), r.receipt)).collect();
         for records in self.batches.clone() {

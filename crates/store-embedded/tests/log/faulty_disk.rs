@@ -8,7 +8,7 @@ use tidegate_store_embedded::disk::{Disk, DiskFile};
 
 /// Kinds of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Call {
+pub(crate) enum Call {
     Create,
     Open,
     List,
@@ -24,7 +24,7 @@ pub enum Call {
 }
 
 /// Every kind.
-pub const CALLS: [Call; 11] = [
+pub(crate) const CALLS: [Call; 11] = [
     Call::Create,
     Call::Open,
     Call::List,
@@ -39,13 +39,13 @@ pub const CALLS: [Call; 11] = [
 ];
 
 /// `ENOSPC`.
-pub const NO_SPACE: i32 = 28;
+pub(crate) const NO_SPACE: i32 = 28;
 /// `EIO`.
-pub const BROKEN: i32 = 5;
+pub(crate) const BROKEN: i32 = 5;
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// With this error of the system; nothing is done.
     Before(i32),
     /// With this error, half-way: a write brings half of its bytes.
@@ -83,7 +83,7 @@ struct State {
 
 /// The faults of a disk, kept by the test. Clones share them.
 #[derive(Clone, Default)]
-pub struct Faults(Arc<(Mutex<State>, Condvar)>);
+pub(crate) struct Faults(Arc<(Mutex<State>, Condvar)>);
 
 impl Faults {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -91,38 +91,43 @@ impl Faults {
     }
 
     /// Lets the `k`-th `call` from now on (0 is the next one) on a file with `name` in its name fail.
-    pub fn fail(&self, call: Call, name: &'static str, k: usize, fault: Fault) {
+    pub(crate) fn fail(&self, call: Call, name: &'static str, k: usize, fault: Fault) {
         self.state().rules.push(Rule { call, name, spared: k, failing: 1, fault });
     }
 
     /// Lets every `call` on such a file fail until [`Faults::heal`].
-    pub fn fail_all(&self, call: Call, name: &'static str, fault: Fault) {
+    pub(crate) fn fail_all(&self, call: Call, name: &'static str, fault: Fault) {
         self.state().rules.push(Rule { call, name, spared: 0, failing: usize::MAX, fault });
     }
 
     /// Lets nothing more fail; a dead process stays dead.
-    pub fn heal(&self) {
+    pub(crate) fn heal(&self) {
         self.state().rules.clear();
     }
 
     /// Lets the calls that wait go on, and later ones not wait.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.state().rules.retain(|rule| rule.fault != Fault::Wait);
         self.0.1.notify_all();
     }
 
+    /// Lets every call fail from now on: the process has died.
+    pub(crate) fn kill(&self) {
+        self.state().dead = true;
+    }
+
     /// Number of calls that have failed.
-    pub fn fired(&self) -> usize {
+    pub(crate) fn fired(&self) -> usize {
         self.state().fired
     }
 
     /// Number of calls of this kind so far.
-    pub fn count(&self, call: Call) -> usize {
+    pub(crate) fn count(&self, call: Call) -> usize {
         self.state().counts.get(&call).copied().unwrap_or(0)
     }
 
     /// Waits until a call waits.
-    pub fn wait_for_waiting(&self) {
+    pub(crate) fn wait_for_waiting(&self) {
         let (mutex, changed) = &*self.0;
         drop(changed.wait_while(mutex.lock().unwrap(), |state| state.waiting == 0).unwrap());
     }
@@ -151,7 +156,8 @@ impl Faults {
         let mut state = mutex.lock().unwrap();
         state.waiting += 1;
         changed.notify_all();
-        state = changed.wait_while(state, |state| state.rules.iter().any(|r| r.fault == Fault::Wait)).unwrap();
+        state =
+            changed.wait_while(state, |state| state.rules.iter().any(|r| r.fault == Fault::Wait)).unwrap();
         state.waiting -= 1;
     }
 
@@ -186,14 +192,14 @@ impl Faults {
 }
 
 /// A disk with faults. Files keep their faults when they are renamed.
-pub struct FaultyDisk<D> {
+pub(crate) struct FaultyDisk<D> {
     inner: D,
     faults: Faults,
     names: Mutex<HashMap<String, Arc<Mutex<String>>>>,
 }
 
 impl<D: Disk> FaultyDisk<D> {
-    pub fn new(inner: D, faults: Faults) -> Self {
+    pub(crate) fn new(inner: D, faults: Faults) -> Self {
         Self { inner, faults, names: Mutex::default() }
     }
 
@@ -248,7 +254,12 @@ struct FaultyFile {
 }
 
 impl FaultyFile {
-    fn call<T>(&self, call: Call, done: impl FnOnce() -> io::Result<T>, half: impl FnOnce()) -> io::Result<T> {
+    fn call<T>(
+        &self,
+        call: Call,
+        done: impl FnOnce() -> io::Result<T>,
+        half: impl FnOnce(),
+    ) -> io::Result<T> {
         let name = self.name.lock().unwrap().clone();
         self.faults.call(call, &name, done, half)
     }

@@ -1,8 +1,24 @@
 //! Proof of the embedded log: the laws of its port, and every fault of the disk it stands on.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests; output says which seed failed"
+)]
 
 mod bytes;
 mod checker;
+mod concurrency;
+mod damage;
+mod every_call;
+mod failed_sync;
 mod faulty_disk;
+mod files;
+mod forged;
+mod full_disk;
+mod indexes;
 mod laws;
 mod memory_disk;
+mod power_loss;
+mod pressure;
 mod rig;
+mod torn;

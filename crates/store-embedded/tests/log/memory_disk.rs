@@ -12,7 +12,7 @@ const SECTOR: usize = 512;
 
 /// A directory. Clones share it.
 #[derive(Clone, Default)]
-pub struct MemoryDisk(Arc<Mutex<Directory>>);
+pub(crate) struct MemoryDisk(Arc<Mutex<Directory>>);
 
 #[derive(Clone, Default)]
 struct Directory {
@@ -37,23 +37,23 @@ impl MemoryDisk {
     }
 
     /// A directory of its own with the same files.
-    pub fn copy(&self) -> Self {
+    pub(crate) fn copy(&self) -> Self {
         Self(Arc::new(Mutex::new(self.lock().clone())))
     }
 
     /// All names, sorted.
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.lock().names.keys().cloned().collect()
     }
 
     /// The bytes of a file.
-    pub fn bytes(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
         let directory = self.lock();
         directory.files[directory.names[name]].now.clone()
     }
 
     /// Puts a file there with these bytes, in place of another of its name.
-    pub fn put(&self, name: &str, bytes: &[u8]) {
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
         let mut directory = self.lock();
         let (now, durable) = (bytes.to_vec(), bytes.to_vec());
         directory.files.push(Content { now, durable, dirty: BTreeSet::new() });
@@ -62,15 +62,22 @@ impl MemoryDisk {
         directory.durable_names.insert(name.to_owned(), number);
     }
 
+    /// Takes away the files whose names are so.
+    pub(crate) fn remove_where(&self, is_so: impl Fn(&str) -> bool) {
+        let mut directory = self.lock();
+        directory.names.retain(|name, _| !is_so(name));
+        directory.durable_names.retain(|name, _| !is_so(name));
+    }
+
     /// Changes the bytes of a file.
-    pub fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut bytes = self.bytes(name);
         change(&mut bytes);
         self.put(name, &bytes);
     }
 
     /// What a kernel may do after a failed sync: the bytes still read back, but are never written.
-    pub fn forget_unsynced_writes(&self) {
+    pub(crate) fn forget_unsynced_writes(&self) {
         for file in &mut self.lock().files {
             file.dirty.clear();
         }
@@ -78,7 +85,7 @@ impl MemoryDisk {
 
     /// The directory as a power cut at this moment may leave it: of what was not synced, names up to some change
     /// and any of the sectors, some of them half.
-    pub fn after_power_loss(&self, luck: &SeededEntropy) -> Self {
+    pub(crate) fn after_power_loss(&self, luck: &SeededEntropy) -> Self {
         let mut directory = self.lock().clone();
         let kept = luck.below(directory.later_names.len() as u64 + 1) as usize;
         let names = kept.checked_sub(1).map_or(&directory.durable_names, |last| &directory.later_names[last]);
@@ -194,6 +201,9 @@ impl DiskFile for MemoryFile {
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         let directory = self.disk.lock();
         let from = offset as usize;
+        if buffer.is_empty() {
+            return Ok(());
+        }
         let bytes = directory.files[self.number].now.get(from..from + buffer.len());
         buffer.copy_from_slice(bytes.ok_or(ErrorKind::UnexpectedEof)?);
         Ok(())

@@ -1,6 +1,7 @@
 //! A log on a disk that a test holds, with small segments, so that it rotates and seals all the time.
 
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use tempfile::TempDir;
@@ -10,11 +11,11 @@ use tidegate_store_embedded::log::{LogConfig, OpenError, SegmentLog};
 use tidegate_testkit::event_log::Fixture;
 use tidegate_testkit::world::{ManualClock, SeededEntropy};
 
-use crate::faulty_disk::{Call, FaultyDisk, Faults, Fault, NO_SPACE};
+use crate::faulty_disk::{Call, Fault, Faults, FaultyDisk, NO_SPACE};
 use crate::memory_disk::MemoryDisk;
 
 /// Segments of a few records, and nearly no memory for new ones.
-pub fn small() -> LogConfig {
+pub(crate) fn small() -> LogConfig {
     LogConfig {
         segment_first_bytes: 2048,
         segment_max_bytes: 8192,
@@ -25,16 +26,16 @@ pub fn small() -> LogConfig {
 }
 
 /// Segments that never fill up in a test.
-pub fn roomy() -> LogConfig {
+pub(crate) fn roomy() -> LogConfig {
     LogConfig { segment_first_bytes: 64 << 10, segment_max_records: 10_000, ..small() }
 }
 
 /// A log and all it stands on.
-pub struct Rig {
-    pub disk: MemoryDisk,
-    pub faults: Faults,
-    pub clock: Arc<ManualClock>,
-    pub config: LogConfig,
+pub(crate) struct Rig {
+    pub(crate) disk: MemoryDisk,
+    pub(crate) faults: Faults,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) config: LogConfig,
     entropy: Arc<SeededEntropy>,
     /// A real directory, used instead of `disk`.
     dir: Option<TempDir>,
@@ -43,12 +44,17 @@ pub struct Rig {
 
 impl Rig {
     /// An empty disk in memory, and small segments.
-    pub fn new() -> Self {
-        Self::on(MemoryDisk::default(), small())
+    pub(crate) fn new() -> Self {
+        Self::with(small())
+    }
+
+    /// An empty disk in memory.
+    pub(crate) fn with(config: LogConfig) -> Self {
+        Self::on(MemoryDisk::default(), config)
     }
 
     /// A log on `disk`.
-    pub fn on(disk: MemoryDisk, config: LogConfig) -> Self {
+    pub(crate) fn on(disk: MemoryDisk, config: LogConfig) -> Self {
         // A salt that depends on what is there: another start has another.
         let entropy = Arc::new(SeededEntropy::new(disk.names().len() as u64));
         let (clock, faults) = (Arc::default(), Faults::default());
@@ -56,7 +62,7 @@ impl Rig {
     }
 
     /// A log in a directory of the system.
-    pub fn real() -> Self {
+    pub(crate) fn real() -> Self {
         Self { dir: Some(tempfile::tempdir().unwrap()), ..Self::new() }
     }
 
@@ -68,7 +74,7 @@ impl Rig {
     }
 
     /// Opens the log, closing the one that was open.
-    pub fn try_start(&self) -> Result<Arc<SegmentLog>, OpenError> {
+    pub(crate) fn try_start(&self) -> Result<Arc<SegmentLog>, OpenError> {
         self.stop();
         let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
         let log = Arc::new(SegmentLog::open(self.disk(), self.config, clock, entropy)?);
@@ -77,19 +83,25 @@ impl Rig {
     }
 
     /// Opens the log, which must succeed.
-    pub fn start(&self) -> Arc<SegmentLog> {
+    pub(crate) fn start(&self) -> Arc<SegmentLog> {
         self.try_start().unwrap_or_else(|error| panic!("{error}: {error:?}"))
     }
 
     /// Closes the log that is open.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         if let Some(log) = self.open.lock().unwrap().take() {
             log.close();
         }
     }
 
+    /// Closes the log on another thread.
+    pub(crate) fn stop_aside(&self) -> JoinHandle<()> {
+        let log = self.open.lock().unwrap().take().unwrap();
+        std::thread::spawn(move || log.close())
+    }
+
     /// Lets the next group fail for want of space, half-way.
-    pub fn fill_up(&self) {
+    pub(crate) fn fill_up(&self) {
         self.faults.fail(Call::Write, ".seg", 0, Fault::Half(NO_SPACE));
     }
 }

@@ -10,7 +10,7 @@ use super::sent::{PROJECT, Sent, append};
 /// **L7** `find` yields every record of a stream and no other of ours, in order, in pages of any size.
 pub async fn every_record_of_a_stream_is_found(fixture: &dyn Fixture) {
     let log = fixture.open().await;
-    let project = |n: u64| if n % 5 == 0 { 1000 } else { PROJECT };
+    let project = |n: u64| if n.is_multiple_of(5) { 1000 } else { PROJECT };
     for chunk in (0..90u64).collect::<Vec<_>>().chunks(9) {
         let records = chunk.iter().map(|n| Sent::new(vec![1; 20]).project(project(*n)).session(n % 7));
         append(&*log, &records.collect::<Vec<_>>()).await;
@@ -18,7 +18,8 @@ pub async fn every_record_of_a_stream_is_found(fixture: &dyn Fixture) {
     let log = fixture.reopen(log).await;
     for max in [1, 4, 1000] {
         for stream in [1000, PROJECT, 0, 3, 6] {
-            let mut expected: Vec<u64> = (0..90).filter(|n| project(*n) == stream || n % 7 == stream).collect();
+            let mut expected: Vec<u64> =
+                (0..90).filter(|n| project(*n) == stream || n % 7 == stream).collect();
             assert_eq!(found(&*log, stream, 0, Order::Asc, max).await, expected);
             expected.reverse();
             assert_eq!(found(&*log, stream, u64::MAX, Order::Desc, max).await, expected);

@@ -41,8 +41,12 @@ pub enum Step {
 /// Random lives of up to `count` steps: few keys, fingerprints and streams, so that they meet often.
 pub fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
     let order = prop_oneof![Just(Order::Asc), Just(Order::Desc)];
-    let find = (streams(), 0..80u64, order, 1..9usize)
-        .prop_map(|(stream, from, order, max)| Step::Find { stream, from, order, max });
+    let find = (streams(), 0..80u64, order, 1..9usize).prop_map(|(stream, from, order, max)| Step::Find {
+        stream,
+        from,
+        order,
+        max,
+    });
     let step = prop_oneof![
         12 => prop::collection::vec(sent(), 1..8).prop_map(Step::Append),
         2 => prop_oneof![(-200i64..200).prop_map(Step::Clock), Just(Step::Clock(-86_400_000))],
@@ -62,11 +66,13 @@ fn sent() -> impl Strategy<Value = Sent> {
     let key = prop::option::of((0..25u64, prop_oneof![9 => Just(0u64), 1 => Just(1)]));
     let print = prop::option::weighted(0.3, (0..6u64, prop_oneof![Just(0u32), Just(50), Just(500)]));
     let body = prop::collection::vec(any::<u8>(), 0..120);
-    (streams(), prop::option::of(streams()), key, print, body).prop_map(|(project, session, key, print, body)| {
-        let sent = Sent { session, ..Sent::new(body).project(project) };
-        let sent = key.into_iter().fold(sent, |sent, (number, digest)| sent.key(number, digest));
-        print.into_iter().fold(sent, |sent, (number, window_ms)| sent.fingerprint(number, window_ms))
-    })
+    (streams(), prop::option::of(streams()), key, print, body).prop_map(
+        |(project, session, key, print, body)| {
+            let sent = Sent { session, ..Sent::new(body).project(project) };
+            let sent = key.into_iter().fold(sent, |sent, (number, digest)| sent.key(number, digest));
+            print.into_iter().fold(sent, |sent, (number, window_ms)| sent.fingerprint(number, window_ms))
+        },
+    )
 }
 
 #[derive(Default)]
@@ -147,7 +153,10 @@ impl Model {
         let asked: Vec<_> = positions.iter().copied().map(Position).collect();
         let got = log.get(&asked).await.expect("the log can be read");
         let expected = positions.iter().filter_map(|p| self.records.get(*p as usize));
-        assert_eq!(got.iter().map(|r| r.receipt).collect::<Vec<_>>(), expected.map(|r| r.1).collect::<Vec<_>>());
+        assert_eq!(
+            got.iter().map(|r| r.receipt).collect::<Vec<_>>(),
+            expected.map(|r| r.1).collect::<Vec<_>>()
+        );
     }
 
     fn find(&self, stream: u64, from: u64, order: Order) -> Vec<u64> {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{Appended, EventLog};
+use tidegate_domain::ports::Appended;
 use tokio::task::JoinSet;
 
 use super::Fixture;
-use super::sent::{Sent, append, read_all, store, stored};
+use super::sent::{Sent, append, append_one, read_all, store, stored};
 
 /// Tasks that send the same at once.
 const TASKS: usize = 64;
@@ -19,12 +19,12 @@ pub async fn the_same_key_gets_the_first_receipt(fixture: &dyn Fixture) {
     let outcomes = append(&*log, &[record.clone(), record.clone()]).await;
     let first = stored(outcomes[0]);
     assert_eq!(outcomes[1], Appended::Duplicate(first));
-    assert_eq!(append(&*log, &[record.clone()]).await, [Appended::Duplicate(first)]);
+    assert_eq!(append_one(&*log, &record).await, Appended::Duplicate(first));
     for number in 10..60 {
         store(&*log, Sent::new(vec![0; 50]).key(number, 0)).await;
     }
     let log = fixture.reopen(log).await;
-    assert_eq!(append(&*log, &[record]).await, [Appended::Duplicate(first)]);
+    assert_eq!(append_one(&*log, &record).await, Appended::Duplicate(first));
     assert_eq!(log.tail(), Position(51));
 }
 
@@ -33,9 +33,9 @@ pub async fn the_same_key_with_another_body_is_refused(fixture: &dyn Fixture) {
     let log = fixture.open().await;
     let first = store(&*log, Sent::new("a").key(1, 7).fingerprint(1, 1000)).await;
     let other = Sent::new("b").key(1, 8).fingerprint(2, 1000);
-    assert_eq!(append(&*log, &[other.clone()]).await, [Appended::KeyReused(first)]);
+    assert_eq!(append_one(&*log, &other).await, Appended::KeyReused(first));
     let log = fixture.reopen(log).await;
-    assert_eq!(append(&*log, &[other.clone()]).await, [Appended::KeyReused(first)]);
+    assert_eq!(append_one(&*log, &other).await, Appended::KeyReused(first));
     assert_eq!(read_all(&*log, 1000).await.len(), 1);
     // What was refused left no fingerprint either.
     store(&*log, Sent { key: None, ..other }).await;
@@ -49,7 +49,7 @@ pub async fn a_fingerprint_is_recognised_within_its_window(fixture: &dyn Fixture
     for _ in 0..3 {
         for step in [1, 998] {
             fixture.clock().advance_ms(step);
-            assert_eq!(append(&*log, &[record.clone()]).await, [Appended::Duplicate(first)], "inside the window");
+            assert_eq!(append_one(&*log, &record).await, Appended::Duplicate(first), "inside the window");
             log = fixture.reopen(log).await;
         }
         fixture.clock().advance_ms(1);
@@ -58,7 +58,7 @@ pub async fn a_fingerprint_is_recognised_within_its_window(fixture: &dyn Fixture
     // The window is the sender's at hand: a longer one reaches back further, to the newest; none recognises nothing.
     fixture.clock().advance_ms(1500);
     let longer = Sent::new("a").fingerprint(1, 1501);
-    assert_eq!(append(&*log, &[longer]).await, [Appended::Duplicate(first)]);
+    assert_eq!(append_one(&*log, &longer).await, Appended::Duplicate(first));
     store(&*log, Sent::new("a").fingerprint(1, 0)).await;
 }
 
@@ -67,7 +67,7 @@ pub async fn a_duplicate_leaves_no_key_behind(fixture: &dyn Fixture) {
     let log = fixture.open().await;
     let first = store(&*log, Sent::new("a").fingerprint(1, 1000)).await;
     let keyed = Sent::new("a").key(1, 1).fingerprint(1, 1000);
-    assert_eq!(append(&*log, &[keyed]).await, [Appended::Duplicate(first)]);
+    assert_eq!(append_one(&*log, &keyed).await, Appended::Duplicate(first));
     store(&*log, Sent::new("b").key(1, 2)).await;
 }
 
@@ -79,7 +79,7 @@ pub async fn one_key_from_many_tasks_is_stored_once(fixture: &dyn Fixture) {
         for _ in 0..TASKS {
             let log = Arc::clone(&log);
             tasks.spawn(async move {
-                let outcome = append(&*log, &[Sent::new("same").key(key, 1)]).await[0];
+                let outcome = append_one(&*log, &Sent::new("same").key(key, 1)).await;
                 let (Appended::Stored(receipt) | Appended::Duplicate(receipt)) = outcome else {
                     panic!("{outcome:?}")
                 };

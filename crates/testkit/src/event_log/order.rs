@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{Clock, EventLog};
+use tidegate_domain::ports::Clock;
 use tokio::task::JoinSet;
 
 use super::Fixture;
@@ -91,7 +91,11 @@ pub async fn time_never_falls(fixture: &dyn Fixture) {
     for step in [5, -86_400_000, 1, 86_400_010, -1, -1, 3] {
         fixture.clock().advance_ms(step);
         let receipt = store(&*log, Sent::new("next")).await;
-        assert_eq!(receipt.recorded_at, last.recorded_at.max(fixture.clock().now()), "after a step of {step} ms");
+        assert_eq!(
+            receipt.recorded_at,
+            last.recorded_at.max(fixture.clock().now()),
+            "after a step of {step} ms"
+        );
         assert!(receipt.id > last.id, "ids sort by position");
         last = receipt;
         log = fixture.reopen(log).await;

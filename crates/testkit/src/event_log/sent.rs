@@ -75,9 +75,14 @@ pub async fn append(log: &dyn EventLog, records: &[Sent]) -> Vec<Appended> {
     outcomes
 }
 
+/// Appends one record, which must succeed.
+pub async fn append_one(log: &dyn EventLog, record: &Sent) -> Appended {
+    append(log, std::slice::from_ref(record)).await[0]
+}
+
 /// Appends one record, which must be new.
 pub async fn store(log: &dyn EventLog, record: Sent) -> Receipt {
-    stored(append(log, &[record]).await[0])
+    stored(append_one(log, &record).await)
 }
 
 /// The receipt of a record that was stored.

@@ -14,6 +14,9 @@ use super::story::{CODES, Fold, PROJECTS, Step, any_step, key};
 use super::{Fixture, HALF_LIFE};
 use crate::property;
 
+/// More pages than any list of a story has.
+const PAGES_MAX: usize = 200;
+
 /// What one property run asks.
 #[derive(Clone, Debug)]
 struct Questions {
@@ -31,7 +34,11 @@ struct Questions {
 
 fn questions() -> impl Strategy<Value = Questions> {
     let tenths = || prop::option::of((0..=10).prop_map(|n| f64::from(n) / 10.0));
-    let sort = prop::sample::select(vec![SessionSort::RiskScore, SessionSort::LastActivityAt, SessionSort::CreatedAt]);
+    let sort = prop::sample::select(vec![
+        SessionSort::RiskScore,
+        SessionSort::LastActivityAt,
+        SessionSort::CreatedAt,
+    ]);
     let patterns = prop::sample::subsequence([&CODES[..], &["unheard of"]].concat(), 0..=2);
     let category = prop::option::of(prop::sample::select(Category::ALL.to_vec()));
     let wait = prop_oneof![Just(0), 0..2 * HALF_LIFE.ms, 20 * HALF_LIFE.ms..30 * HALF_LIFE.ms];
@@ -96,7 +103,8 @@ async fn check_sessions(views: &dyn Views, model: &Model, project: &str, asked: 
     };
     let Some(expected) = model.matching(project, &query) else { return };
     let mut listed: Vec<(String, Session)> = Vec::new();
-    loop {
+    for page in 0.. {
+        assert!(page < PAGES_MAX, "the pages never end");
         let page: SessionPage = views.sessions(project, &query).await.expect("sessions");
         assert_eq!(page.total, expected.len() as u64, "total of {query:?}");
         assert!(page.sessions.len() == query.limit || page.next.is_none(), "only the last page is short");
@@ -108,7 +116,8 @@ async fn check_sessions(views: &dyn Views, model: &Model, project: &str, asked: 
     }
     let values: Vec<_> = listed.iter().map(|(_, session)| sort_value(session, &query)).collect();
     // Ranks are rounded at about 1e-10, so risks a hair apart may come in either order.
-    let in_order = |pair: &[f64]| if asked.desc { pair[0] >= pair[1] - 1e-9 } else { pair[0] <= pair[1] + 1e-9 };
+    let in_order =
+        |pair: &[f64]| if asked.desc { pair[0] >= pair[1] - 1e-9 } else { pair[0] <= pair[1] + 1e-9 };
     assert!(values.windows(2).all(in_order), "{values:?} for {query:?}");
     assert_eq!(listed.len(), expected.len(), "each session once");
     assert_eq!(listed.into_iter().collect::<BTreeMap<_, _>>(), expected);
@@ -119,7 +128,9 @@ async fn check_risky(views: &dyn Views, model: &Model, project: &str, asked: &Qu
     let order = if asked.desc { Order::Desc } else { Order::Asc };
     let expected = model.risky(project, asked.category, min, Position(asked.from), order);
     let (mut listed, mut from) = (Vec::new(), Some(Position(asked.from)));
-    while let Some(at) = from {
+    for page in 0.. {
+        assert!(page < PAGES_MAX, "the pages never end");
+        let Some(at) = from else { break };
         let page = views.risky(project, asked.category, min, at, order, asked.limit).await.expect("risky");
         assert!(page.positions.len() <= asked.limit);
         listed.extend(page.positions);
@@ -130,12 +141,17 @@ async fn check_risky(views: &dyn Views, model: &Model, project: &str, asked: &Qu
 
 async fn check_by_position(views: &dyn Views, model: &Model, project: &str, from: Position) {
     let mine = |name: &str| name == project;
-    let expected: HashMap<_, _> =
-        model.assessed.iter().filter(|((name, _), _)| mine(name)).map(|((_, at), a)| (*at, a.clone())).collect();
+    let expected: HashMap<_, _> = model
+        .assessed
+        .iter()
+        .filter(|((name, _), _)| mine(name))
+        .map(|((_, at), a)| (*at, a.clone()))
+        .collect();
     let positions: Vec<_> = (0..60).map(Position).collect();
     assert_eq!(views.assessments(project, &positions).await.expect("assessments"), expected);
 
-    let parked = model.parked.iter().filter(|((name, at), _)| mine(name) && *at >= from).map(|(_, p)| p.clone());
+    let parked =
+        model.parked.iter().filter(|((name, at), _)| mine(name) && *at >= from).map(|(_, p)| p.clone());
     let expected: Vec<_> = parked.take(2).collect();
     assert_eq!(views.parked(project, from, 2).await.expect("parked"), expected);
 }

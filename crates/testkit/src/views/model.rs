@@ -34,7 +34,9 @@ impl Model {
         for (key, session) in self.sessions.iter().filter(|(key, _)| key.project == project) {
             let risk = session.evidence.risk_at(query.now, HALF_LIFE);
             let bounds = [query.min_risk, query.max_risk].into_iter().flatten();
-            if risk > RiskScore::ZERO && bounds.into_iter().any(|bound| (bound.get() - risk.get()).abs() < 1e-9) {
+            if risk > RiskScore::ZERO
+                && bounds.into_iter().any(|bound| (bound.get() - risk.get()).abs() < 1e-9)
+            {
                 return None;
             }
             let fits = query.min_risk.is_none_or(|min| risk >= min)

@@ -33,8 +33,16 @@ async fn walk<F: Fixture>(sort: SessionSort, order: Order, patterns: Vec<String>
 
     let expected = |n: &u8| patterns.is_empty() || first_step(*n).finding.is_some();
     let now = fold.now;
-    let mut query =
-        SessionQuery { min_risk: None, max_risk: None, patterns: patterns.clone(), sort, order, after: None, limit: 7, now };
+    let mut query = SessionQuery {
+        min_risk: None,
+        max_risk: None,
+        patterns: patterns.clone(),
+        sort,
+        order,
+        after: None,
+        limit: 7,
+        now,
+    };
     let mut seen: HashMap<String, u32> = HashMap::new();
     for round in 0u8.. {
         let page = views.sessions(PROJECTS[0], &query).await.expect("sessions");
@@ -46,14 +54,18 @@ async fn walk<F: Fixture>(sort: SessionSort, order: Order, patterns: Vec<String>
         views.commit(&fold.batch(&restless_steps(round))).await.expect("commit");
     }
     for n in (0..RESTLESS).filter(expected) {
-        assert_eq!(seen.get(&format!("session {n}")), Some(&1), "session {n}, {sort:?} {order:?} {patterns:?}");
+        assert_eq!(
+            seen.get(&format!("session {n}")),
+            Some(&1),
+            "session {n}, {sort:?} {order:?} {patterns:?}"
+        );
     }
 }
 
 /// Half of the sessions have no finding, so they tie in risk; a third has the time of the one before.
 fn first_step(n: u8) -> Step {
     let risk = f64::from(n % 8) / 10.0 + 0.05;
-    let finding = (n % 2 == 0).then(|| finding(risk, Category::Toxic, 1));
+    let finding = n.is_multiple_of(2).then(|| finding(risk, Category::Toxic, 1));
     Step { wait_ms: i64::from(n % 3), finding, ..step(0, n) }
 }
 
@@ -79,7 +91,8 @@ pub async fn risky_pages_hold_every_position_once<F: Fixture>() {
         let mut expected: Vec<_> = (0..200).filter(is_high).map(Position).collect();
         let (mut listed, mut next) = (Vec::new(), Some(from));
         while let Some(at) = next {
-            let page = views.risky(PROJECTS[0], Some(Category::Toxic), high, at, order, 4).await.expect("risky");
+            let page =
+                views.risky(PROJECTS[0], Some(Category::Toxic), high, at, order, 4).await.expect("risky");
             listed.extend(page.positions.into_iter().filter(|at| at.0 < 200));
             next = page.next.filter(|at| at.0 < 200);
             views.commit(&fold.batch(&[mostly_mild(0)])).await.expect("commit");

@@ -34,7 +34,15 @@ pub(super) struct Step {
 
 /// A step of a project and session, without finding.
 pub(super) fn step(project: usize, session: u8) -> Step {
-    Step { project, session: Some(session), event_type: "chat", wait_ms: 1, delay_ms: 0, finding: None, parked: false }
+    Step {
+        project,
+        session: Some(session),
+        event_type: "chat",
+        wait_ms: 1,
+        delay_ms: 0,
+        finding: None,
+        parked: false,
+    }
 }
 
 /// A finding of this risk and category, with one flag.
@@ -104,10 +112,22 @@ impl Fold {
 
     fn park(&self, step: &Step, position: Position) -> Parked {
         let project = PROJECTS[step.project].to_owned();
-        Parked { project, position, step: "decode".into(), reason: "\"odd\"\nbytes".into(), recorded_at: self.now }
+        Parked {
+            project,
+            position,
+            step: "decode".into(),
+            reason: "\"odd\"\nbytes".into(),
+            recorded_at: self.now,
+        }
     }
 
-    fn fold(&mut self, step: &Step, position: Position, touched: &mut Vec<SessionKey>, out: &mut Vec<Assessed>) {
+    fn fold(
+        &mut self,
+        step: &Step,
+        position: Position,
+        touched: &mut Vec<SessionKey>,
+        out: &mut Vec<Assessed>,
+    ) {
         let assessment = step.finding.clone().unwrap_or_default();
         let contribution = step.session.and_then(|session| {
             let key = key(step.project, session);
@@ -119,7 +139,12 @@ impl Fold {
             self.sessions.entry(key).or_default().apply(&event, self.now, &assessment, HALF_LIFE)
         });
         if !assessment.is_clear() {
-            out.push(Assessed { project: PROJECTS[step.project].to_owned(), position, assessment, contribution });
+            out.push(Assessed {
+                project: PROJECTS[step.project].to_owned(),
+                position,
+                assessment,
+                contribution,
+            });
         }
     }
 }

@@ -6,8 +6,8 @@ use tidegate_domain::id::Position;
 use tidegate_domain::ports::ViewsBatch;
 use tidegate_domain::time::UnixMs;
 
-use super::Fixture;
 use super::story::{Fold, PROJECTS, Step, finding, key, step};
+use super::{Fixture, Moment};
 
 fn everything() -> SessionQuery {
     SessionQuery {
@@ -29,31 +29,39 @@ fn risky_steps(project: usize, sessions: std::ops::Range<u8>) -> Vec<Step> {
     sessions.map(risky).chain([parked]).collect()
 }
 
-/// V1: a commit that fails at its last moment leaves no row, no checkpoint, and nothing that confuses the next one.
+/// V1: a commit that fails half-way leaves no row, no checkpoint, and nothing that confuses the next one.
 pub async fn a_failed_commit_leaves_nothing<F: Fixture>() {
-    let fixture = F::empty().await;
-    let views = fixture.views();
-    let mut fold = Fold::default();
-    views.commit(&fold.batch(&risky_steps(0, 0..3))).await.expect("commit");
-    let before = views.dump().await.expect("dump");
-    let lost = Fold::default().batch(&[risky_steps(0, 0..9), risky_steps(1, 0..9)].concat());
-
-    fixture.fail_commits(true).await;
-    assert!(views.commit(&lost).await.is_err(), "the fixture makes commits fail");
-    fixture.fail_commits(false).await;
-    assert_eq!(views.dump().await.expect("dump"), before);
-    assert_eq!(views.checkpoint().await.expect("checkpoint"), Position(4));
-    assert_eq!(views.load_sessions(&[key(0, 8), key(1, 0)]).await.expect("load"), [None, None]);
-
+    let first = risky_steps(0, 0..3);
+    let lost = [risky_steps(0, 0..9), risky_steps(1, 0..9)].concat();
     // The same sessions in another order: a remembered row of the lost commit would be the wrong one.
-    let mut steps = [risky_steps(1, 0..9), risky_steps(0, 0..9)].concat();
-    steps.reverse();
-    views.commit(&fold.batch(&steps)).await.expect("commit");
-    let untroubled = F::empty().await;
-    let mut fold = Fold::default();
-    untroubled.views().commit(&fold.batch(&risky_steps(0, 0..3))).await.expect("commit");
-    untroubled.views().commit(&fold.batch(&steps)).await.expect("commit");
-    assert_eq!(views.dump().await.expect("dump"), untroubled.views().dump().await.expect("dump"));
+    let second: Vec<_> = [risky_steps(1, 0..9), risky_steps(0, 0..9)].concat().into_iter().rev().collect();
+    let untroubled = folded::<F>(&[&first, &second]).await.views().dump().await.expect("dump");
+
+    for moment in [Moment::Assessment, Moment::Checkpoint] {
+        let fixture = F::empty().await;
+        let views = fixture.views();
+        let mut fold = Fold::default();
+        views.commit(&fold.batch(&first)).await.expect("commit");
+        let before = views.dump().await.expect("dump");
+
+        fixture.fail_commits(Some(moment)).await;
+        assert!(views.commit(&Fold::default().batch(&lost)).await.is_err(), "the fixture makes commits fail");
+        fixture.fail_commits(None).await;
+        assert_eq!(views.dump().await.expect("dump"), before, "{moment:?}");
+        assert_eq!(views.checkpoint().await.expect("checkpoint"), Position(4), "{moment:?}");
+        assert_eq!(views.load_sessions(&[key(0, 8), key(1, 0)]).await.expect("load"), [None, None]);
+
+        views.commit(&fold.batch(&second)).await.expect("commit");
+        assert_eq!(views.dump().await.expect("dump"), untroubled, "{moment:?}");
+    }
+}
+
+async fn folded<F: Fixture>(pieces: &[&[Step]]) -> F {
+    let (fixture, mut fold) = (F::empty().await, Fold::default());
+    for steps in pieces {
+        fixture.views().commit(&fold.batch(steps)).await.expect("commit");
+    }
+    fixture
 }
 
 /// V1: while batches are committed, a reader sees every session of a batch or none of it.
@@ -77,7 +85,10 @@ pub async fn readers_see_whole_batches<F: Fixture>() {
             let page = views.sessions(PROJECTS[0], &everything()).await.expect("sessions");
             let counts: Vec<_> = page.sessions.iter().map(|row| row.session.event_count).collect();
             assert!(counts.windows(2).all(|pair| pair[0] == pair[1]), "half a batch: {counts:?}");
-            assert!(counts.is_empty() || counts.len() == usize::from(SESSIONS), "half a batch of new sessions");
+            assert!(
+                counts.is_empty() || counts.len() == usize::from(SESSIONS),
+                "half a batch of new sessions"
+            );
             last = counts.first().copied().unwrap_or(0);
             assert!(last * u64::from(SESSIONS) >= checkpoint.0, "the checkpoint is ahead of its rows");
         }
@@ -121,9 +132,11 @@ pub async fn no_read_returns_another_projects_row<F: Fixture>() {
         assert_eq!(page.sessions.into_iter().map(|row| row.session).collect::<Vec<_>>(), own_states);
         assert_eq!(page.total, own_states.len() as u64);
         let own_positions: Vec<_> = own.assessed.iter().map(|assessed| assessed.position).collect();
-        let page = views.risky(project, None, RiskScore::ZERO, Position(0), Order::Asc, 100).await.expect("risky");
+        let page =
+            views.risky(project, None, RiskScore::ZERO, Position(0), Order::Asc, 100).await.expect("risky");
         assert_eq!((page.positions, page.next), (own_positions, None));
-        let mut found: Vec<_> = views.assessments(project, &all).await.expect("assessments").into_values().collect();
+        let mut found: Vec<_> =
+            views.assessments(project, &all).await.expect("assessments").into_values().collect();
         found.sort_by_key(|assessed| assessed.position);
         assert_eq!(found, own.assessed);
         assert_eq!(views.parked(project, Position(0), 100).await.expect("parked"), own.parked);
