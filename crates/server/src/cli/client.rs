@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::text;
+use crate::run::SERVER_FILE;
 
 /// How long a connection may take.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -33,8 +34,6 @@ const ANSWER_MAX: Duration = Duration::from_secs(60);
 const BODY_MAX_BYTES: usize = 64 << 20;
 /// Most characters of a server's words that are repeated in an error.
 const DETAIL_MAX_COLUMNS: usize = 500;
-/// The file in which a running server says where it listens.
-const SERVER_FILE: &str = "server.json";
 
 /// Where a server answers: `http://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -318,12 +317,16 @@ impl Client {
     }
 }
 
+/// Nobody listens there; nothing was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("no server answers at {0}")]
+pub struct Unreachable(BaseUrl);
+
 async fn connect(base: &BaseUrl) -> anyhow::Result<Connection> {
-    let connecting = timeout(CONNECT_MAX, TcpStream::connect((base.host.as_str(), base.port)));
-    let stream = match connecting.await {
-        Ok(stream) => stream.with_context(|| format!("no server answers at {base}"))?,
-        Err(_) => bail!("no server answers at {base} within {} s", CONNECT_MAX.as_secs()),
-    };
+    let connecting = timeout(CONNECT_MAX, TcpStream::connect((base.host.as_str(), base.port))).await;
+    let stream = connecting.map_err(|_| anyhow!("no connection within {} s", CONNECT_MAX.as_secs()));
+    let stream =
+        stream.and_then(|stream| Ok(stream?)).map_err(|error| error.context(Unreachable(base.clone())))?;
     stream.set_nodelay(true)?;
     let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.context("no HTTP connection")?;
     let mut drivers = JoinSet::new();

@@ -5,6 +5,7 @@ pub mod client;
 mod command;
 mod doctor;
 pub mod import;
+mod interrupt;
 mod key;
 mod out;
 pub mod print;

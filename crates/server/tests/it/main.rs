@@ -1,3 +1,24 @@
 //! One integration binary: a module per capability.
 
+mod access;
+mod back_pressure;
+mod bad_input;
+mod bombs;
+mod cli;
+mod faults;
+mod fuzz;
+mod idempotency;
+mod ingest;
+mod logs;
+mod masking;
+mod moderation;
+mod operations;
+mod paging;
+mod reading;
+mod routes;
+mod screen;
+mod stream;
+mod support;
+mod tenants;
+mod wire;
 mod workspace;

@@ -1,9 +1,39 @@
-//! Placeholder.
-use crate::config::Config;
-/// Flags.
-#[derive(clap::Args, Debug)]
-pub struct Args {}
-/// Runs.
-pub async fn run(_args: Args, _config: Config) -> anyhow::Result<()> {
-    anyhow::bail!("not yet")
+//! `tidegate bench`: what this machine does, each number beside its baseline.
+
+mod bare_log;
+mod baseline;
+mod child;
+mod ingest;
+mod load;
+mod machine;
+mod report;
+mod scenarios;
+mod scratch;
+mod traffic;
+mod wire;
+
+/// Measures this machine.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// What to measure
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to measure.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Command {
+    /// Events in: throughput, latency, freshness, memory, start time. Example: tidegate bench ingest --quick
+    Ingest(ingest::Args),
+    /// The bare server that `bench ingest` compares with
+    #[command(hide = true)]
+    ServeBaseline(baseline::Args),
+}
+
+/// Runs `tidegate bench`. Errors: a server does not start, or refuses what it should take.
+pub async fn run(args: Args, config: crate::config::Config) -> anyhow::Result<()> {
+    match args.command {
+        Command::Ingest(args) => ingest::run(args, config).await,
+        Command::ServeBaseline(args) => baseline::run(args).await,
+    }
 }

@@ -38,8 +38,8 @@ pub(super) struct Batch {
     pub(super) places: Vec<Place>,
     /// Rows read for it, those refused here too.
     pub(super) rows: u64,
-    /// Rows that never became events.
-    pub(super) refused: Vec<Rejection>,
+    /// Rows that never became events, each with the number of events before it.
+    pub(super) refused: Vec<(usize, Rejection)>,
     /// True if the server knows every event when it comes again, so that it may be sent twice.
     pub(super) is_repeatable: bool,
 }
@@ -69,7 +69,7 @@ impl Batcher {
 
     /// Keeps a row that cannot be sent.
     pub(super) fn refuse(&mut self, place: Place, pointer: String, detail: String) {
-        self.gathered.refused.push(Rejection { place, pointer, detail });
+        self.gathered.refused.push((self.gathered.places.len(), Rejection { place, pointer, detail }));
     }
 
     /// Adds an event. The request before it, if there is no more room in that.

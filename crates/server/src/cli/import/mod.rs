@@ -17,12 +17,13 @@ mod verdict;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tidegate_domain::id::ProjectId;
 use tokio::sync::mpsc;
 
 use super::client::BaseUrl;
+use super::interrupt::Interrupt;
 use batch::{Batch, Batcher};
 use lines::Files;
 use report::Tally;
@@ -66,28 +67,33 @@ pub struct Args {
 
 /// Runs `tidegate import`. Errors: something that stops the import, or (at the end) rows that were rejected.
 pub async fn run(args: Args, config: crate::config::Config) -> anyhow::Result<()> {
-    let files = Files::open(&args.files)?;
-    let target = Target::choose(&args, config).await?;
-    let done = tokio::select! {
-        done = import(&args, files, &target) => done,
-        _ = tokio::signal::ctrl_c() => {
-            Err(anyhow::anyhow!("interrupted; run it again to go on, rows already in are recognised"))
-        }
-    };
-    let closed = target.close().await;
-    let rejected = done?;
-    closed.context("the data directory was not closed cleanly")?;
-    if rejected > 0 {
-        bail!("{rejected} rejected; everything else is in");
+    let tally = import(&args, config).await?;
+    if tally.rejected > 0 {
+        bail!("{} rejected; everything else is in", tally.rejected);
     }
     Ok(())
 }
 
-/// Imports, waits until all is screened, and reports. The number of rejected events and rows.
-async fn import(args: &Args, files: Files, target: &Target) -> anyhow::Result<u64> {
+/// Imports and reports; whatever happens, what was opened is closed.
+async fn import(args: &Args, config: crate::config::Config) -> anyhow::Result<Tally> {
+    let files = Files::open(&args.files)?;
+    let mut interrupt = Interrupt::listen()?;
+    let target = Target::choose(args, config).await?;
+    let done = tokio::select! {
+        done = transfer(args, files, &target) => done,
+        () = interrupt.wait() => Err(anyhow!("interrupted; run it again to go on, rows already in are recognised")),
+    };
+    let closed = target.close().await;
+    let tally = done?;
+    closed.context("the data directory was not closed cleanly")?;
+    Ok(tally)
+}
+
+/// Sends all rows, waits until they are screened, and reports.
+async fn transfer(args: &Args, files: Files, target: &Target) -> anyhow::Result<Tally> {
     let bar = progress(&files, args.json);
     let mut sender = Sender::new(target.client()?, args.door);
-    let batcher = Batcher::new(args.door, args.batch as usize, target.project_to_check(args));
+    let batcher = Batcher::new(args.door, usize::from(args.batch), target.project_to_check(args));
     let (send, mut batches) = mpsc::channel::<Batch>(WAITING_BATCHES_MAX);
     let reading_bar = bar.clone();
     let reader = tokio::task::spawn_blocking(move || rows::read(files, batcher, &send, &reading_bar));
@@ -106,7 +112,7 @@ async fn import(args: &Args, files: Files, target: &Target) -> anyhow::Result<u6
     bar.finish_and_clear();
     let sessions = report::Sessions::ask(sender.client()).await;
     report::print(&tally, &sessions, args)?;
-    Ok(tally.rejected)
+    Ok(tally)
 }
 
 fn progress(files: &Files, is_json: bool) -> ProgressBar {
@@ -115,4 +121,55 @@ fn progress(files: &Files, is_json: bool) -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes}  {msg}  {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// Imports rows into a data directory of the test's own.
+    async fn import_rows(dir: &std::path::Path, rows: &str, options: &[&str]) -> Tally {
+        let file = dir.join("set.jsonl");
+        std::fs::write(&file, rows).unwrap();
+        let line = ["import", file.to_str().unwrap(), "--json"].into_iter().chain(options.iter().copied());
+        let args = Cli::try_parse_from(line).unwrap().args;
+        let mut config = Config::default();
+        config.server.data_dir = dir.join("data");
+        import(&args, config).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn importing_again_stores_nothing_twice_and_changed_rows_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = r#"{"id":"a","text":"hello","labels":["LOW_RISK"]}
+            {"id":"b","turns":[{"role":"user","content":"you idiot"},{"role":"assistant","content":"no"}]}
+            {"type":"message.user","sessionId":"c","content":"hi","idempotencyKey":"k"}
+            not json"#;
+        let first = import_rows(dir.path(), rows, &["--batch", "2"]).await;
+        assert_eq!((first.rows, first.accepted, first.duplicates, first.rejected), (4, 4, 0, 1));
+        let again = import_rows(dir.path(), rows, &[]).await;
+        assert_eq!((again.rows, again.accepted, again.duplicates, again.rejected), (4, 0, 4, 1));
+        let changed = import_rows(dir.path(), r#"{"id":"a","text":"hello there"}"#, &[]).await;
+        assert_eq!((changed.rejected, changed.rejections[0].pointer.as_str()), (1, "/idempotencyKey"));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn rows_go_through_the_moderation_door_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = r#"{"id":"a","text":"hello"}
+            {"id":"b","text":"hello"}
+            {"id":"c","text":"   "}"#;
+        let tally = import_rows(dir.path(), rows, &["--as", "moderation", "--project", "shop"]).await;
+        assert_eq!((tally.accepted, tally.duplicates, tally.rejected), (2, 0, 1));
+        assert_eq!((tally.rejections[0].place.line, tally.rejections[0].pointer.as_str()), (3, "/content"));
+    }
 }

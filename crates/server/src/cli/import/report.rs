@@ -6,16 +6,18 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tidegate_domain::assessment::Category;
 
-use super::super::client::{Client, with_query};
-use super::super::{out, text};
 use super::Args;
 use super::batch::{Batch, Rejection};
 use super::verdict::Verdict;
+use crate::cli::client::{Client, with_query};
+use crate::cli::{out, text};
 
 /// Rejections that are shown; the others are counted.
 const SHOWN_MAX: usize = 20;
 /// Sessions that are shown.
 const SESSIONS_SHOWN: usize = 5;
+/// Less risk than this would be shown as 0.00.
+const RISK_SHOWN_FROM: f64 = 0.005;
 /// Events of one category that are counted.
 const COUNTED_MAX: usize = 1000;
 /// Width of a session id in the table.
@@ -39,26 +41,32 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Adds a batch with the verdicts on its events.
+    /// Adds a batch with the verdicts on its events; rejections stay in the order of the rows.
     pub(super) fn add(&mut self, batch: &Batch, verdicts: Vec<Verdict>) {
-        self.rejected += batch.refused.len() as u64;
-        self.keep(batch.refused.iter().cloned());
-        for (place, verdict) in batch.places.iter().zip(verdicts) {
+        let mut refused = batch.refused.iter().peekable();
+        for (number, (place, verdict)) in batch.places.iter().zip(verdicts).enumerate() {
+            while let Some((_, rejection)) = refused.next_if(|(before, _)| *before <= number) {
+                self.reject([rejection.clone()]);
+            }
             match verdict {
                 Verdict::Accepted => self.accepted += 1,
                 Verdict::Duplicate => self.duplicates += 1,
                 Verdict::Rejected(errors) => {
-                    self.rejected += 1;
                     let rejection = |(pointer, detail)| Rejection { place: place.clone(), pointer, detail };
-                    self.keep(errors.into_iter().map(rejection));
+                    self.reject(errors.into_iter().map(rejection));
                 }
             }
         }
+        for (_, rejection) in refused {
+            self.reject([rejection.clone()]);
+        }
     }
 
-    fn keep(&mut self, rejections: impl Iterator<Item = Rejection>) {
+    /// Counts one rejected row or event, with all that is wrong with it.
+    fn reject(&mut self, rejections: impl IntoIterator<Item = Rejection>) {
+        self.rejected += 1;
         let room = SHOWN_MAX.saturating_sub(self.rejections.len());
-        self.rejections.extend(rejections.take(room));
+        self.rejections.extend(rejections.into_iter().take(room));
     }
 
     /// Events that are in the log now.
@@ -188,13 +196,15 @@ fn as_text(tally: &Tally, sessions: &anyhow::Result<Sessions>, files: usize) -> 
 impl Sessions {
     fn table(&self) -> Vec<String> {
         let mut lines = vec![String::new()];
-        if self.riskiest.is_empty() {
-            lines.push("no sessions yet".to_owned());
-            return lines;
-        }
-        let head = format!("riskiest of {} sessions", self.total);
-        lines.push(format!("{}  risk  events  patterns", text::padded(&head, SESSION_COLUMNS)));
-        for session in &self.riskiest {
+        let is_risky = |session: &&Session| session.current_risk_score >= RISK_SHOWN_FROM;
+        let head = if self.riskiest.iter().any(|session| is_risky(&session)) {
+            let head = format!("riskiest of {} sessions", self.total);
+            format!("{}  risk  events  patterns", text::padded(&head, SESSION_COLUMNS))
+        } else {
+            format!("{} sessions, none of them risky", self.total)
+        };
+        lines.push(head);
+        for session in self.riskiest.iter().filter(is_risky) {
             let id = text::padded(&text::escaped(&session.session_id), SESSION_COLUMNS);
             let patterns = session.current_patterns.join(", ");
             let (risk, events) = (session.current_risk_score, session.event_count);
@@ -248,13 +258,15 @@ mod tests {
     #[test]
     fn rejections_are_counted_all_and_kept_to_a_limit() {
         let mut tally = Tally::default();
-        let rejection = Rejection { place: place(1), pointer: String::new(), detail: "no".into() };
-        let batch =
-            Batch { places: (2..40).map(place).collect(), refused: vec![rejection], ..Batch::default() };
-        let verdicts =
-            (2..40).map(|_| Verdict::Rejected(vec![("/a".into(), "b".into()), ("/c".into(), "d".into())]));
-        tally.add(&batch, verdicts.collect());
-        assert_eq!((tally.rejected, tally.rejections.len()), (39, SHOWN_MAX));
+        let rejection = |line| Rejection { place: place(line), pointer: String::new(), detail: "no".into() };
+        let refused = vec![(1, rejection(2)), (38, rejection(41))];
+        let places = [1].into_iter().chain(3..40).map(place).collect();
+        let batch = Batch { places, refused, ..Batch::default() };
+        let errors = || vec![("/a".to_owned(), "b".to_owned()), ("/c".to_owned(), "d".to_owned())];
+        tally.add(&batch, (0..38).map(|_| Verdict::Rejected(errors())).collect());
+        assert_eq!((tally.rejected, tally.rejections.len()), (40, SHOWN_MAX));
+        let lines: Vec<_> = tally.rejections.iter().map(|rejection| rejection.place.line).collect();
+        assert_eq!(lines[..5], [1, 1, 2, 3, 3]);
         tally.add(
             &Batch { places: vec![place(41), place(42)], ..Batch::default() },
             vec![Verdict::Accepted, Verdict::Duplicate],

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::super::text;
+use crate::cli::text;
 
 /// The `source` of events made from rows.
 const SOURCE: &str = "import";

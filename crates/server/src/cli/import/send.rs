@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use hyper::{Method, StatusCode, header};
 
-use super::super::client::{Answer, Client};
 use super::batch::Batch;
 use super::row::Door;
 use super::verdict::{self, Verdict};
+use crate::cli::client::{Answer, Client, Unreachable};
 
 /// How long a server may refuse before the import gives up.
 const REFUSED_MAX: Duration = Duration::from_secs(300);
@@ -22,12 +22,14 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 pub(super) struct Sender {
     client: Client,
     door: Door,
+    /// The server has answered before: if it is gone now, it may come back.
+    was_answered: bool,
 }
 
 impl Sender {
     /// A sender to `door`.
     pub(super) fn new(client: Client, door: Door) -> Self {
-        Self { client, door }
+        Self { client, door, was_answered: false }
     }
 
     /// The client, for other questions.
@@ -65,8 +67,12 @@ impl Sender {
                     }
                     tokio::time::sleep(wait).await;
                 }
-                Ok(answer) => return answer.success(),
-                Err(error) if !batch.is_repeatable => {
+                Ok(answer) => {
+                    self.was_answered = true;
+                    return answer.success();
+                }
+                Err(error) if error.is::<Unreachable>() && !self.was_answered => return Err(error),
+                Err(error) if !error.is::<Unreachable>() && !batch.is_repeatable => {
                     return Err(
                         error.context("these events may or may not be in, and some have no idempotencyKey")
                     );
@@ -88,4 +94,74 @@ fn is_for_now(status: StatusCode) -> bool {
         status,
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use axum::Router;
+    use axum::routing::post;
+
+    use super::super::batch::Place;
+    use super::*;
+
+    /// Sends a batch of one event to a server that answers with `answers` in turn, the last one for ever.
+    async fn send(answers: &'static [(u16, &'static str)]) -> (anyhow::Result<Vec<Verdict>>, u32) {
+        let asked = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&asked);
+        let answer = move || {
+            let number = counter.fetch_add(1, Ordering::Relaxed) as usize;
+            let (status, body) = answers[number.min(answers.len() - 1)];
+            std::future::ready((StatusCode::from_u16(status).unwrap(), [(header::RETRY_AFTER, "0")], body))
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = listener.local_addr().unwrap().into();
+        let places = vec![Place { file: "f".into(), line: 3 }];
+        let batch = Batch { body: "{}".into(), places, ..Batch::default() };
+        let mut sender = Sender::new(Client::new(base, None).unwrap(), Door::Chat);
+        let router = Router::new().route("/v1/events", post(answer));
+        tokio::select! {
+            served = axum::serve(listener, router) => panic!("the server ended: {served:?}"),
+            verdicts = sender.send(&batch) => (verdicts, asked.load(Ordering::Relaxed)),
+        }
+    }
+
+    const TAKEN: (u16, &str) = (200, r#"{"results":[{"status":"accepted"}]}"#);
+
+    #[tokio::test]
+    async fn a_refusal_for_now_is_tried_again() {
+        let (verdicts, asked) = send(&[(503, ""), (429, ""), TAKEN]).await;
+        assert_eq!((verdicts.unwrap(), asked), (vec![Verdict::Accepted], 3));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_for_good_stops_with_place_and_reason() {
+        let (verdicts, asked) =
+            send(&[(413, r#"{"title":"Batch too large","detail":"at most 1"}"#), TAKEN]).await;
+        let error = format!("{:#}", verdicts.unwrap_err());
+        assert_eq!(
+            error,
+            "sending 1 events, from f:3 on: the server answered 413 Batch too large: at most 1"
+        );
+        assert_eq!(asked, 1);
+    }
+
+    #[tokio::test]
+    async fn a_batch_without_keys_is_not_sent_twice_over_a_broken_connection() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut sender =
+            Sender::new(Client::new(listener.local_addr().unwrap().into(), None).unwrap(), Door::Chat);
+        let batch = Batch { places: vec![Place { file: "f".into(), line: 1 }], ..Batch::default() };
+        let hang_up = async {
+            drop(listener.accept().await.unwrap());
+            drop(listener);
+        };
+        let (sent, ()) = tokio::join!(sender.send(&batch), hang_up);
+        let error = format!("{:#}", sent.unwrap_err());
+        assert!(error.contains("may or may not be in"), "{error}");
+        let error = format!("{:#}", sender.send(&batch).await.unwrap_err());
+        assert!(error.contains("no server answers") && !error.contains("may or may not"), "{error}");
+    }
 }

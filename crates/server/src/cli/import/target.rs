@@ -8,18 +8,16 @@ use hyper::{Method, header};
 use serde::Deserialize;
 use tidegate_domain::id::ProjectId;
 
-use super::super::client::{BaseUrl, Client, running_server};
-use super::super::out;
 use super::Args;
+use crate::cli::client::{BaseUrl, Client, running_server};
+use crate::cli::out;
 use crate::config::{Config, Secret};
+use crate::http::auth::DEV_PROJECT;
 use crate::run::Running;
 
 /// How long a server that is not ours may take to screen what was sent.
 const SCREENING_MAX: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
-
-/// The project of development mode.
-const DEV_PROJECT: &str = "proj_dev";
 
 /// The server that takes the events.
 pub(super) struct Target {

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use serde::Deserialize;
 
-use super::super::client::Answer;
+use crate::cli::client::Answer;
 
 /// What became of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use hyper::{StatusCode, header};
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::super::client::{Answer, Client, Stream};
 use super::sse::{Frame, Parser};
+use crate::cli::client::{Answer, Client, Stream};
 
 /// Silence after which the connection counts as broken; the server sends a heartbeat every 15 s.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
@@ -40,7 +40,11 @@ impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.from, self.to) {
             (Some(from), Some(to)) => {
-                write!(f, "gap: {} positions, {from} up to {to}, were left out: this reader was too slow", to.saturating_sub(from))
+                write!(
+                    f,
+                    "gap: {} positions, {from} up to {to}, were left out: this reader was too slow",
+                    to.saturating_sub(from)
+                )
             }
             _ => f.write_str("gap: events were left out: this reader was too slow"),
         }
@@ -122,7 +126,10 @@ impl Follower {
         match self.client.open(&path, &headers).await? {
             Ok(stream) => {
                 if self.was_connected {
-                    self.heard.push_back(Heard::Notice("connected again".to_owned()));
+                    let resumes = self.parser.last_id().is_some() || self.from.is_some();
+                    let notice =
+                        if resumes { "connected again" } else { "connected again, with what comes next" };
+                    self.heard.push_back(Heard::Notice(notice.to_owned()));
                 }
                 (self.stream, self.was_connected) = (Some(stream), true);
                 Ok(())
@@ -136,7 +143,8 @@ impl Follower {
         let longest = FIRST_WAIT.saturating_mul(2u32.saturating_pow(self.failures)).min(LONGEST_WAIT);
         let longest = longest.max(self.parser.retry().unwrap_or_default().min(LONGEST_WAIT));
         // Without random bytes all readers wait the longest time.
-        let share = getrandom::u32().map_or(1.0, |random| 0.5 + f64::from(random) / f64::from(u32::MAX) / 2.0);
+        let share =
+            getrandom::u32().map_or(1.0, |random| 0.5 + f64::from(random) / f64::from(u32::MAX) / 2.0);
         if self.failures == 0 {
             let notice = format!("{error:#}; connecting again");
             self.heard.push_back(Heard::Notice(notice));
@@ -167,5 +175,81 @@ fn heard(frame: Frame) -> Option<Heard> {
         "gap" => Some(Heard::Gap(serde_json::from_str(&frame.data).unwrap_or_default())),
         "heartbeat" | "ping" => None,
         other => Some(Heard::Notice(format!("{other}: {}", frame.data))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use axum::Router;
+    use axum::http::HeaderMap;
+    use axum::routing::get;
+
+    use super::*;
+
+    /// What is heard first of a server whose streams end after one event, which tells how it was asked.
+    async fn heard(count: usize, from: Option<u64>) -> Vec<String> {
+        let asked = Arc::new(AtomicU32::new(6));
+        let answer = move |uri: axum::http::Uri, headers: HeaderMap| {
+            let id = asked.fetch_add(1, Ordering::Relaxed);
+            let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()).unwrap_or("-");
+            std::future::ready(format!("id: {id}\nevent: event\ndata: {uri} {resumed}\n\n"))
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(listener.local_addr().unwrap().into(), None).unwrap();
+        let mut follower = Follower::new(client, "/stream?type=a".to_owned(), from);
+        let hear = async {
+            let mut heard = Vec::new();
+            while heard.len() < count {
+                heard.push(match follower.next().await.unwrap() {
+                    Heard::Event(text) | Heard::Notice(text) => text,
+                    Heard::Gap(gap) => gap.to_string(),
+                });
+            }
+            heard
+        };
+        tokio::select! {
+            served = axum::serve(listener, Router::new().route("/stream", get(answer))) => panic!("the server ended: {served:?}"),
+            heard = hear => heard,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_broken_stream_is_resumed_after_the_last_event() {
+        let expected = [
+            "/stream?type=a&from=3 -",
+            "the server ended the stream; connecting again",
+            "connected again",
+            "/stream?type=a 6",
+            "the server ended the stream; connecting again",
+            "connected again",
+            "/stream?type=a 7",
+        ];
+        assert_eq!(heard(7, Some(3)).await, expected);
+    }
+
+    #[tokio::test]
+    async fn the_first_connection_must_succeed() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(listener.local_addr().unwrap().into(), None).unwrap();
+        drop(listener);
+        let error = Follower::new(client, "/stream".to_owned(), None).next().await.unwrap_err();
+        assert!(format!("{error:#}").contains("no server answers"), "{error:#}");
+    }
+
+    #[test]
+    fn frames_become_what_is_heard() {
+        let frame = |event: &str, data: &str| super::heard(Frame { event: event.into(), data: data.into() });
+        assert!(
+            matches!(frame("gap", r#"{"from":3,"to":10}"#), Some(Heard::Gap(gap)) if gap.to_string().contains("7 positions"))
+        );
+        assert!(
+            matches!(frame("gap", "?"), Some(Heard::Gap(gap)) if gap.to_string().starts_with("gap: events"))
+        );
+        assert!(matches!(frame("message", "{}"), Some(Heard::Event(_))));
+        assert!(frame("heartbeat", "").is_none());
+        assert!(matches!(frame("news", "x"), Some(Heard::Notice(text)) if text == "news: x"));
     }
 }

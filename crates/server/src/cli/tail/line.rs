@@ -4,9 +4,9 @@ use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Effects, Style as Paint};
 
-use super::super::text::{columns, escaped, padded, shortened};
 use super::event::{Actor, SeenEvent};
 use super::terminal;
+use crate::cli::text::{columns, escaped, padded, shortened};
 
 const CATEGORY_COLUMNS: usize = 11;
 const SESSION_COLUMNS: usize = 22;
@@ -63,7 +63,10 @@ pub(super) fn event(event: &SeenEvent, style: &Style) -> String {
         (time(&event.recorded_at), dim),
         (bar(risk), colour),
         (at_least(&escaped(category), CATEGORY_COLUMNS), if category == "LOW_RISK" { dim } else { colour }),
-        (padded(&escaped(event.session_id.as_deref().unwrap_or("-")), SESSION_COLUMNS), AnsiColor::Cyan.on_default()),
+        (
+            padded(&escaped(event.session_id.as_deref().unwrap_or("-")), SESSION_COLUMNS),
+            AnsiColor::Cyan.on_default(),
+        ),
         (at_least(&escaped(&event.event_type), TYPE_COLUMNS), Paint::new()),
         (event.actor.as_ref().map(actor).unwrap_or_default(), dim),
     ];
@@ -73,7 +76,8 @@ pub(super) fn event(event: &SeenEvent, style: &Style) -> String {
         line.push_str(&style.paint(&text, paint));
         line.push(' ');
     }
-    let room = style.columns.map_or(CONTENT_COLUMNS_MAX, |all| all.saturating_sub(used).max(CONTENT_COLUMNS_MIN));
+    let room =
+        style.columns.map_or(CONTENT_COLUMNS_MAX, |all| all.saturating_sub(used).max(CONTENT_COLUMNS_MIN));
     line.push_str(&shortened(&escaped(content(event)), room));
     line.truncate(line.trim_end().len());
     line
@@ -90,7 +94,8 @@ fn paint_of(risk: f64) -> Paint {
 
 /// The time of day, of an RFC 3339 time; anything else as it is.
 fn time(text: &str) -> String {
-    let clock = text.get(11..23).filter(|clock| clock.bytes().all(|b| b.is_ascii_digit() || b":.".contains(&b)));
+    let clock =
+        text.get(11..23).filter(|clock| clock.bytes().all(|b| b.is_ascii_digit() || b":.".contains(&b)));
     padded(&clock.map_or_else(|| escaped(text), Into::into), 12)
 }
 
@@ -133,7 +138,8 @@ mod tests {
         let json = r#"{"eventId":"x","position":3,"sessionId":"chat-1","type":"message.user","source":"api",
             "actor":{"id":"u1","type":"user"},"content":"you idiot","data":{},"recordedAt":"2026-01-02T03:04:05.678Z",
             "assessment":{"riskScore":0.45,"category":"TOXIC","confidence":0.9,"flags":[]}}"#;
-        let expected = "03:04:05.678 ██▎   0.45 TOXIC       chat-1                 message.user      user:u1 you idiot";
+        let expected =
+            "03:04:05.678 ██▎   0.45 TOXIC       chat-1                 message.user      user:u1 you idiot";
         assert_eq!(shown(json, PLAIN), expected);
         let coloured = shown(json, Style { has_colours: true, ..PLAIN });
         assert!(coloured.contains("\u{1b}[33m██▎   0.45\u{1b}[0m"), "{coloured:?}");
@@ -141,7 +147,8 @@ mod tests {
 
     #[test]
     fn what_is_absent_leaves_no_hole_and_no_panic() {
-        let expected = "             not scree… -           -                      a                 {\"n\":1}";
+        let expected =
+            "             not scree… -           -                      a                 {\"n\":1}";
         assert_eq!(shown(r#"{"type":"a","data":{"n":1}}"#, PLAIN), expected);
         assert!(shown("{}", PLAIN).contains("not scree…"));
         assert!(shown(r#"{"recordedAt":"é3:04:05.678é","type":"a"}"#, PLAIN).starts_with("é3:04:05.67…"));

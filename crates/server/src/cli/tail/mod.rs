@@ -13,6 +13,7 @@ mod terminal;
 use tidegate_domain::assessment::Category;
 
 use super::client::{BaseUrl, Client, running_server, with_query};
+use super::interrupt::Interrupt;
 use super::{out, text};
 use event::SeenEvent;
 use follow::{Follower, Heard};
@@ -77,7 +78,7 @@ pub async fn run(args: Args, config: crate::config::Config) -> anyhow::Result<()
     let mut follower = Follower::new(client, filter(&args), args.from);
     let mut style = Style::new(args.no_color);
     let mut resized = terminal::Resized::listen();
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupt = Interrupt::listen()?;
     loop {
         tokio::select! {
             heard = follower.next() => {
@@ -86,7 +87,7 @@ pub async fn run(args: Args, config: crate::config::Config) -> anyhow::Result<()
                 }
             }
             () = resized.wait() => style.measure(),
-            _ = &mut interrupted => return Ok(()),
+            () = interrupt.wait() => return Ok(()),
         }
     }
 }

@@ -132,7 +132,11 @@ mod tests {
 
     #[test]
     fn frames_end_with_a_blank_line_whatever_the_line_ends() {
-        for text in ["id: 7\nevent: gap\ndata: {}\n\n", "id: 7\r\nevent: gap\r\ndata: {}\r\n\r\n", "id: 7\revent: gap\rdata: {}\r\r"] {
+        for text in [
+            "id: 7\nevent: gap\ndata: {}\n\n",
+            "id: 7\r\nevent: gap\r\ndata: {}\r\n\r\n",
+            "id: 7\revent: gap\rdata: {}\r\r",
+        ] {
             let expected = (vec![("gap".into(), "{}".into())], Some("7".into()));
             assert_eq!(frames(&[text.as_bytes()]), expected, "{text:?}");
         }
@@ -147,7 +151,10 @@ mod tests {
 
     #[test]
     fn data_lines_are_joined_and_one_space_is_cut() {
-        assert_eq!(frames(&[b"data:a\ndata:  b\ndata\nfuture: x\n\n"]).0, [("message".into(), "a\n b\n".into())]);
+        assert_eq!(
+            frames(&[b"data:a\ndata:  b\ndata\nfuture: x\n\n"]).0,
+            [("message".into(), "a\n b\n".into())]
+        );
     }
 
     #[test]

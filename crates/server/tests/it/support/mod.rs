@@ -1,0 +1,14 @@
+//! What every test here stands on: servers, a client, streams, commands, patience.
+
+pub(crate) mod child;
+pub(crate) mod client;
+pub(crate) mod command;
+pub(crate) mod compress;
+pub(crate) mod files;
+pub(crate) mod patience;
+pub(crate) mod server;
+pub(crate) mod sse;
+pub(crate) mod walk;
+
+/// A text that screening finds risky: 0.55, `TARGETED_HARASSMENT`.
+pub(crate) const INSULT: &str = "You are such a stupid idiot!!!";

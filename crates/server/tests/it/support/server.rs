@@ -1,0 +1,84 @@
+//! A server inside the test's process, on a directory and a port of its own.
+
+use std::ops::Deref;
+use std::path::Path;
+
+use tempfile::TempDir;
+use tidegate_server::config::Config;
+use tidegate_server::run::{self, Running};
+use tokio::runtime::Handle;
+
+use super::client::Client;
+
+/// A running server; stopped, and its directory removed, when dropped.
+pub(crate) struct TestServer {
+    client: Client,
+    config: Config,
+    running: Option<Running>,
+    _dir: TempDir,
+}
+
+/// A server in development mode with the default settings.
+pub(crate) async fn start() -> TestServer {
+    start_with(|_| {}).await
+}
+
+/// A server with the default settings, changed by `change`.
+pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> TestServer {
+    let dir = tempfile::tempdir().expect("a directory for the test");
+    let mut config = Config::default();
+    config.server.listen = vec![([127, 0, 0, 1], 0).into()];
+    config.server.data_dir = dir.path().join("data");
+    config.server.dev = true;
+    // Small segments are quick to make, and tests that write much go through several.
+    config.log.segment_max_bytes = 1 << 20;
+    config.access.reload_interval_ms = 50;
+    change(&mut config);
+    let running = run::start(config.clone()).await.expect("the server starts");
+    TestServer { client: Client::new(running.addresses[0]), config, running: Some(running), _dir: dir }
+}
+
+impl Deref for TestServer {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl TestServer {
+    /// The data directory.
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.config.server.data_dir
+    }
+
+    /// Waits until all events are folded.
+    pub(crate) async fn caught_up(&self) {
+        self.running.as_ref().expect("the server runs").caught_up().await;
+    }
+
+    pub(crate) async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().await.expect("the server stops");
+        }
+    }
+
+    /// Starts again on the same directory, after [`TestServer::stop`] if it runs.
+    pub(crate) async fn restart(&mut self) {
+        self.stop().await;
+        let running = run::start(self.config.clone()).await.expect("the server starts again");
+        self.client = Client::new(running.addresses[0]);
+        self.running = Some(running);
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            let stopped = tokio::task::block_in_place(|| Handle::current().block_on(running.stop()));
+            if !std::thread::panicking() {
+                stopped.expect("the server stops");
+            }
+        }
+    }
+}
