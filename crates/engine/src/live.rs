@@ -51,6 +51,11 @@ impl LiveReader {
         Self { project: project.to_owned(), filter, position, checkpoint, lag_max_events }
     }
 
+    /// Where to resume: every event before it was handed over, or did not match.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
     /// What comes next; waits for it. Cancel-safe: a call that is dropped loses nothing.
     pub async fn next(&mut self, query: &Query) -> Result<Live, QueryError> {
         let position = self.position;

@@ -1,7 +1,7 @@
 //! What both SQLite files need: private files, patience with other connections, and telling damage from absence.
 //!
-//! SQLite serves Views and Control, never the log (`docs/adr`: an index and a projection of it). Its errors are
-//! mapped in the adapters and never leave this crate.
+//! SQLite holds Views and Control, never the log. Its errors are mapped in the adapters and leave this crate only as
+//! the source of a port's error.
 
 use std::error::Error;
 use std::fs::{OpenOptions, Permissions};

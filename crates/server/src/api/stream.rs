@@ -1,8 +1,8 @@
 //! `GET /v1/events/stream`: the live tail as server-sent events, with resume and a bounded cost per reader.
 //!
 //! Frames: `event: event` (data: one event), `event: gap` (data: `{from, to}`, positions that were left out because
-//! the reader was too slow), and comments as heartbeat. `id` is the position to resume from: send it back as
-//! `Last-Event-ID`, or as `?from=`.
+//! the reader was too slow). `id` is the position to resume from: send it back as `Last-Event-ID`, or as `?from=`.
+//! A frame of an `id` alone comes first, and as heartbeat: it dispatches nothing and moves the place to resume.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,8 +69,14 @@ pub async fn follow(
     let from = resumed.and_then(Result::ok).or(from).map(|from| from.min(app.log.tail()));
     let reader =
         LiveReader::new(&app.query, caller.project(), filter, from, app.config.stream.lag_max_events);
-    let start =
-        Follow { reader, app, credential: caller.credential, last_frame: Instant::now(), _permit: permit };
+    let start = Follow {
+        reader,
+        app,
+        credential: caller.credential,
+        last_frame: Instant::now(),
+        started: false,
+        _permit: permit,
+    };
     let body = Body::from_stream(stream::unfold(start, Follow::next));
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
@@ -90,6 +96,7 @@ struct Follow {
     app: Arc<App>,
     credential: Option<Arc<str>>,
     last_frame: Instant,
+    started: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -100,6 +107,9 @@ impl Follow {
     async fn next(mut self) -> Option<(Frame, Self)> {
         let heartbeat = Duration::from_millis(self.app.config.stream.heartbeat_ms);
         loop {
+            if !std::mem::replace(&mut self.started, true) {
+                return Some((Ok(self.place().into()), self));
+            }
             let wake = (self.last_frame + heartbeat).min(Instant::now() + KEY_CHECK);
             let live = tokio::select! {
                 () = self.app.stop.cancelled() => return None,
@@ -116,7 +126,7 @@ impl Follow {
                     tracing::warn!(error = cause, "a live reader was cut off");
                     return None;
                 }
-                None if self.last_frame.elapsed() >= heartbeat => ": heartbeat\n\n".to_owned(),
+                None if self.last_frame.elapsed() >= heartbeat => self.place(),
                 None => String::new(),
             };
             if !frames.is_empty() {
@@ -124,6 +134,11 @@ impl Follow {
                 return Some((Ok(frames.into()), self));
             }
         }
+    }
+
+    /// A frame that only says where to resume.
+    fn place(&self) -> String {
+        format!("id: {}\n\n", self.reader.position())
     }
 
     fn frames(&self, live: &Live) -> String {

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use command::{Cli, Command, ConfigAction};
 
-use crate::config::{self, Config, Loaded, Sources};
+use crate::config::{self, Config, Loaded, LogLevel, Sources};
 use crate::telemetry;
 
 /// `EX_CONFIG` of sysexits.h: the settings are wrong.
@@ -59,7 +59,11 @@ fn run(command: Command, loaded: Loaded) -> anyhow::Result<()> {
         }
         _ => {}
     }
-    let config = loaded.config;
+    let mut config = loaded.config;
+    if !matches!(command, Command::Serve(_)) {
+        // The other commands talk to a person; of their servers' log lines only trouble matters.
+        config.telemetry.log_level = config.telemetry.log_level.at_least(LogLevel::Warn);
+    }
     telemetry::start(&config.telemetry)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(dispatch(command, config))

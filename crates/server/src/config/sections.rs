@@ -203,7 +203,7 @@ pub struct Telemetry {
 }
 
 /// Severity of a log line. Read in any case, and with the name `warning` that other systems use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
 pub enum LogLevel {
     /// Every step.
@@ -221,6 +221,12 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
+    /// This level, or `floor` if that writes fewer lines.
+    #[must_use]
+    pub fn at_least(self, floor: Self) -> Self {
+        self.max(floor)
+    }
+
     /// The name, as filters of log lines know it.
     pub fn name(self) -> &'static str {
         match self {

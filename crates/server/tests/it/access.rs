@@ -27,7 +27,8 @@ async fn closed() -> TestServer {
 async fn client_with(server: &TestServer, project: &str, scopes: &str) -> (Client, command::MadeKey) {
     let made = command::make_key(server.data_dir(), project, scopes);
     let client = server.with_key(&made.key);
-    eventually("the key counts", async || (client.get("/v1/quarantine").await.status != 401).then_some(())).await;
+    eventually("the key counts", async || (client.get("/v1/quarantine").await.status != 401).then_some(()))
+        .await;
     (client, made)
 }
 
@@ -35,7 +36,9 @@ async fn client_with(server: &TestServer, project: &str, scopes: &str) -> (Clien
 async fn all_four_header_forms_carry_a_key() {
     let server = closed().await;
     let basic = |text: &str| format!("Basic {}", BASE64.encode(text.as_bytes()));
-    let get = |name: &str, value: &str| server.call(axum::http::Method::GET, "/v1/events").header(name, value).send();
+    let get = |name: &str, value: &str| {
+        server.call(axum::http::Method::GET, "/v1/events").header(name, value).send()
+    };
     for (name, value) in [
         ("x-api-key", "static-key".to_owned()),
         ("api-key", "static-key".into()),
@@ -151,7 +154,8 @@ async fn what_the_server_decides_cannot_be_set_by_a_sender() {
     });
     let receipt = server.store(forged).await;
     server.caught_up().await;
-    let event = server.read(&format!("/v1/events/{}", receipt["eventId"].as_str().unwrap())).await["event"].clone();
+    let event =
+        server.read(&format!("/v1/events/{}", receipt["eventId"].as_str().unwrap())).await["event"].clone();
     assert_eq!((&event["position"], &event["shard"]), (&json!(0), &json!(0)));
     assert_eq!(event["assessment"]["riskScore"], 0.55);
     assert_eq!((&event["context"]["door"], &event["context"]["ip"]), (&json!("chat"), &json!("127.0.0.0")));
@@ -188,18 +192,31 @@ async fn a_revoked_key_is_refused_within_a_second_and_others_stay() {
 async fn a_key_that_ran_out_or_was_rotated_away_is_refused() {
     let server = closed().await;
     let dir = server.data_dir();
-    let expired = command::made(&command::say(dir, &["key", "create", "--project", "proj_a", "--expires-days", "0", "--json"]));
+    let expired = command::made(&command::say(
+        dir,
+        &["key", "create", "--project", "proj_a", "--expires-days", "0", "--json"],
+    ));
     let (client, old) = client_with(&server, "proj_a", "ingest,read").await;
     server.with_key(&expired.key).get("/v1/events").await.problem(401, "invalid-api-key");
-    let new = command::made(&command::say(dir, &["key", "rotate", &old.id, "--overlap-minutes", "60", "--json"]));
+    let new =
+        command::made(&command::say(dir, &["key", "rotate", &old.id, "--overlap-minutes", "60", "--json"]));
     let fresh = server.with_key(&new.key);
-    eventually("the new key counts", async || (fresh.get("/v1/events").await.status == 200).then_some(())).await;
+    eventually("the new key counts", async || (fresh.get("/v1/events").await.status == 200).then_some(()))
+        .await;
     assert_eq!(client.get("/v1/events").await.status, 200, "both, for the overlap");
-    let newest = command::made(&command::say(dir, &["key", "rotate", &new.id, "--overlap-minutes", "0", "--json"]));
-    eventually("the old one has run out", async || (fresh.get("/v1/events").await.status == 401).then_some(())).await;
+    let newest =
+        command::made(&command::say(dir, &["key", "rotate", &new.id, "--overlap-minutes", "0", "--json"]));
+    eventually("the old one has run out", async || {
+        (fresh.get("/v1/events").await.status == 401).then_some(())
+    })
+    .await;
     assert_eq!(server.with_key(&newest.key).get("/v1/events").await.status, 200);
     server.with_key(&newest.key).store(json!({"type": "a"})).await;
-    assert_ne!(command::run(dir, &["key", "rotate", &new.id]).code, Some(0), "there is nothing left to rotate");
+    assert_ne!(
+        command::run(dir, &["key", "rotate", &new.id]).code,
+        Some(0),
+        "there is nothing left to rotate"
+    );
     let listed = command::say(dir, &["key", "list"]);
     assert!(listed.contains("expired") && listed.contains(&old.id) && !listed.contains(&newest.key));
 }
@@ -232,7 +249,9 @@ async fn development_mode_lets_in_this_machine_only() {
         let answer = get().header(name, value).header("x-api-key", "dev-key").send().await;
         answer.problem(401, "invalid-api-key");
     }
-    for (name, value) in [("host", "127.0.0.1:3001"), ("host", "[::1]:1"), ("origin", "http://localhost:5173")] {
+    for (name, value) in
+        [("host", "127.0.0.1:3001"), ("host", "[::1]:1"), ("origin", "http://localhost:5173")]
+    {
         assert_eq!(get().header(name, value).send().await.status, 200, "{name}: {value}");
     }
     assert_eq!(walk::count(&server).await, 0);
@@ -244,7 +263,11 @@ fn development_mode_refuses_to_listen_beyond_loopback() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let ended = command::run(dir.path(), &["serve", "--dev", "--listen", address]);
         assert_eq!(ended.code, Some(78), "{}", ended.stderr);
-        assert!(ended.stderr.contains("server.listen") && ended.stderr.contains("loopback"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("server.listen") && ended.stderr.contains("loopback"),
+            "{}",
+            ended.stderr
+        );
     }
 }
 
@@ -253,7 +276,8 @@ async fn the_first_start_prints_one_owner_key_once_and_it_is_found_nowhere_else(
     let dir = tempfile::tempdir().unwrap();
     let server = Serve::new(dir.path()).set("TELEMETRY__LOG_LEVEL", "debug").start().await;
     let said = server.stdout();
-    let keys: Vec<_> = said.split_whitespace().filter(|word| word.starts_with("tg_")).map(str::to_owned).collect();
+    let keys: Vec<_> =
+        said.split_whitespace().filter(|word| word.starts_with("tg_")).map(str::to_owned).collect();
     assert_eq!(keys.len(), 1, "{said}");
     let key = &keys[0];
     let secret = key.rsplit('_').next().unwrap();

@@ -135,7 +135,12 @@ async fn a_bad_field_is_named_by_pointer_and_code_and_nothing_is_stored() {
     for (event, pointer, code) in bad_events() {
         let shown: String = event.chars().take(120).collect();
         let answer = server.post("/v1/events").typed("application/json", event.clone()).send().await;
-        assert_eq!((answer.status, answer.kind().as_str()), (422, "invalid-event"), "{shown}: {}", answer.text());
+        assert_eq!(
+            (answer.status, answer.kind().as_str()),
+            (422, "invalid-event"),
+            "{shown}: {}",
+            answer.text()
+        );
         let (said, said_code) = answer.first_error();
         assert_eq!(said_code, code, "{shown}: {}", answer.text());
         assert!(pointer == "*" || said == pointer, "{shown}: {said}, expected {pointer}");
@@ -153,7 +158,8 @@ async fn a_bad_field_is_named_by_pointer_and_code_and_nothing_is_stored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_wrong_field_is_named_at_once() {
     let server = start().await;
-    let event = json!({"sessionId": "a b", "content": 7, "data": {"x": "y"}, "schemaVersion": 0, "role": "x"});
+    let event =
+        json!({"sessionId": "a b", "content": 7, "data": {"x": "y"}, "schemaVersion": 0, "role": "x"});
     let answer = server.post("/v1/events").json(&event).send().await;
     let problem = answer.problem(422, "invalid-event");
     let mut pointers = walk::texts(problem["errors"].as_array().unwrap(), "/pointer");
@@ -230,7 +236,12 @@ async fn a_body_that_cannot_be_read_is_refused_whole_on_every_route() {
                 continue;
             }
             let answer = call.send().await;
-            assert_eq!((answer.status, answer.kind().as_str()), (status, kind), "{path}, {name}: {}", answer.text());
+            assert_eq!(
+                (answer.status, answer.kind().as_str()),
+                (status, kind),
+                "{path}, {name}: {}",
+                answer.text()
+            );
         }
     }
     nothing_stored(&server).await;
@@ -250,7 +261,12 @@ async fn too_much_at_once_is_refused_with_the_limit_by_name() {
     let lines = server.post("/v1/events").typed("application/x-ndjson", lines);
     refused(lines, "batch-too-large", "intake.batch_max_events").await;
     // Far more than the limit, but never more memory for it: elements are not kept as text.
-    refused(server.post("/v1/events").body(format!("[{}1]", "1,".repeat(500_000))), "batch-too-large", "1000").await;
+    refused(
+        server.post("/v1/events").body(format!("[{}1]", "1,".repeat(500_000))),
+        "batch-too-large",
+        "1000",
+    )
+    .await;
     let long = format!(r#"{{"type":"a","content":"{}"}}"#, "x".repeat(17 << 20));
     refused(server.post("/v1/events").body(long), "body-too-large", "server.body_max_bytes").await;
     nothing_stored(&server).await;

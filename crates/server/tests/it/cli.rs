@@ -68,7 +68,9 @@ async fn openapi_prints_what_the_server_serves() {
 async fn doctor_finds_a_sound_directory_sound_and_names_damage() {
     let dir = tempfile::tempdir().unwrap();
     let server = Serve::dev(dir.path()).start().await;
-    server.store_all((0..50).map(|n| json!({"type": "a", "content": format!("{INSULT} {n} marker-{n}.")}))).await;
+    server
+        .store_all((0..50).map(|n| json!({"type": "a", "content": format!("{INSULT} {n} marker-{n}.")})))
+        .await;
     let while_running = say(dir.path(), &["doctor"]);
     assert!(while_running.contains("a server works on this directory"), "{while_running}");
     server.stop().await;
@@ -86,13 +88,19 @@ async fn doctor_finds_a_sound_directory_sound_and_names_damage() {
     std::fs::write(&segment, bytes).unwrap();
     let ended = run(dir.path(), &["doctor"]);
     assert_eq!(ended.code, Some(1), "{}", ended.stdout);
-    assert!(ended.stdout.contains("DAMAGE") && ended.stderr.contains("damaged"), "{}{}", ended.stdout, ended.stderr);
+    assert!(
+        ended.stdout.contains("DAMAGE") && ended.stderr.contains("damaged"),
+        "{}{}",
+        ended.stdout,
+        ended.stderr
+    );
     // The server starts all the same, serves the rest, and says what is missing.
     let server = Serve::dev(dir.path()).start().await;
     let events = crate::support::walk::events(&server, "limit=1000").await;
     assert!((1..50).contains(&events.len()), "{}", events.len());
     let ready = server.read("/ready").await;
-    let integrity = ready["checks"].as_array().unwrap().iter().find(|check| check["name"] == "log_integrity").unwrap();
+    let integrity =
+        ready["checks"].as_array().unwrap().iter().find(|check| check["name"] == "log_integrity").unwrap();
     assert_eq!(integrity["detail"], "1 damaged ranges quarantined");
     server.store(json!({"type": "after"})).await;
     server.stop().await;
@@ -103,7 +111,8 @@ async fn doctor_finds_a_sound_directory_sound_and_names_damage() {
 
 /// Names, sizes and bytes of all files.
 fn fingerprint(dir: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
-    let mut all: Vec<_> = files::files(dir).into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+    let mut all: Vec<_> =
+        files::files(dir).into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
     all.sort();
     all
 }
@@ -113,7 +122,8 @@ async fn views_can_be_thrown_away_and_come_back_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let server = Serve::dev(dir.path()).start().await;
     for batch in 0..5 {
-        let event = |n| json!({"type": "a", "sessionId": format!("s{}", n % 7), "content": INSULT, "data": {"n": n}});
+        let event =
+            |n| json!({"type": "a", "sessionId": format!("s{}", n % 7), "content": INSULT, "data": {"n": n}});
         server.store_all((batch * 20..batch * 20 + 20).map(event)).await;
     }
     server.post("/v1/events?wait=screened").json(&json!({"type": "a"})).send().await.ok();

@@ -11,14 +11,40 @@ use crate::support::{compress, walk};
 const CASES: u32 = 400;
 const ROUTES: [&str; 4] = ["/v1/events", "/v1/events/ingest", "/v1/events/ingest-batch", "/v1/risk/screen"];
 
-/// Names that mean something somewhere, and others.
+/// Names that mean something somewhere.
+const NAMES: &[&str] = &[
+    "type",
+    "sessionId",
+    "projectId",
+    "source",
+    "actor",
+    "target",
+    "object",
+    "role",
+    "content",
+    "data",
+    "metadata",
+    "attribution",
+    "idempotencyKey",
+    "id",
+    "correlationId",
+    "traceId",
+    "schemaVersion",
+    "occurredAt",
+    "events",
+    "event_id",
+    "event_type",
+    "platform",
+    "user_id",
+    "author_id",
+    "channel_id",
+    "session_id",
+    "created_at",
+    "",
+];
+
 fn name() -> impl Strategy<Value = String> {
-    let known = [
-        "type", "sessionId", "projectId", "source", "actor", "target", "object", "role", "content", "data", "metadata",
-        "attribution", "idempotencyKey", "id", "correlationId", "traceId", "schemaVersion", "occurredAt", "events",
-        "event_id", "event_type", "platform", "user_id", "author_id", "channel_id", "session_id", "created_at", "",
-    ];
-    prop_oneof![4 => prop::sample::select(&known[..]).prop_map(str::to_owned), 1 => "\\PC{0,8}"]
+    prop_oneof![4 => prop::sample::select(NAMES).prop_map(str::to_owned), 1 => "\\PC{0,8}"]
 }
 
 fn json_value() -> impl Strategy<Value = Value> {
@@ -60,7 +86,8 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 
 fn content_type() -> impl Strategy<Value = &'static str> {
     prop::sample::select(
-        &["application/json", "application/x-ndjson", "application/x-www-form-urlencoded", "text/plain", "*"][..],
+        &["application/json", "application/x-ndjson", "application/x-www-form-urlencoded", "text/plain", "*"]
+            [..],
     )
 }
 

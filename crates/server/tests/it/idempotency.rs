@@ -1,11 +1,10 @@
 //! One key, one event: again, at once, across restarts, with another body, after a lost answer.
 
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::support::patience::eventually;
+use crate::support::raw::Raw;
 use crate::support::server::{TestServer, start};
 use crate::support::{command, walk};
 
@@ -94,11 +93,12 @@ async fn of_64_bodies_under_one_key_one_wins() {
 async fn a_client_whose_answer_was_lost_retries_safely() {
     let server = start().await;
     let body = event("k", "hello").to_string();
-    let head = format!("POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    let head =
+        format!("POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
+    let mut connection = Raw::connect(server.address);
+    connection.send(format!("{head}{body}"));
     // Gone before the answer; whether the event was stored, only the server knows.
-    drop(stream);
+    drop(connection);
     let receipt = server.store(event("k", "hello")).await;
     let events = walk::events(&server, "").await;
     assert_eq!(walk::texts(&events, "/eventId"), [receipt["eventId"].as_str().unwrap()]);
@@ -111,7 +111,10 @@ async fn the_header_is_the_key_of_a_single_event_without_one() {
     let send = |key: &str| server.post("/v1/events").header("idempotency-key", key).json(&body).send();
     let first = send("k").await.ok();
     assert_eq!(send("\"k\"").await.ok()["eventId"], first["eventId"], "quoted, as the draft says");
-    assert_eq!(server.store(json!({"type": "a", "content": "hello", "idempotencyKey": "k"})).await["duplicate"], true);
+    assert_eq!(
+        server.store(json!({"type": "a", "content": "hello", "idempotencyKey": "k"})).await["duplicate"],
+        true
+    );
     let own = json!({"type": "a", "content": "hello", "idempotencyKey": "own"});
     let with_both = server.post("/v1/events").header("idempotency-key", "k").json(&own).send().await.ok();
     assert_eq!(with_both["duplicate"], false, "the event's own key wins");
@@ -147,7 +150,8 @@ async fn the_same_body_is_what_the_sender_said_not_how_it_came() {
     let first = server.post("/v1/events").header("user-agent", "a/1");
     let first = first.body(r#"{"type":"a","data":{"x":[1,2]},"idempotencyKey":"k"}"#).send().await.ok();
     let again = server.post("/v1/events").header("user-agent", "b/2");
-    let again = again.body(r#"{ "id" : "k", "metadata" : { "x" : [1, 2] }, "type" : "a" }"#).send().await.ok();
+    let again =
+        again.body(r#"{ "id" : "k", "metadata" : { "x" : [1, 2] }, "type" : "a" }"#).send().await.ok();
     assert_eq!((&again["duplicate"], &again["eventId"]), (&json!(true), &first["eventId"]));
     for other in [r#"{"x":[1,2.0]}"#, r#"{"x":[2,1]}"#, r#"{"x":[1,2],"y":0}"#] {
         let body = format!(r#"{{"type":"a","data":{other},"idempotencyKey":"k"}}"#);
@@ -171,7 +175,8 @@ async fn a_key_belongs_to_its_project() {
     for project in ["proj_a", "proj_b"] {
         let made = command::make_key(server.data_dir(), project, "ingest,read");
         let client = server.with_key(&made.key);
-        eventually("the key counts", async || (client.get("/v1/events").await.status == 200).then_some(())).await;
+        eventually("the key counts", async || (client.get("/v1/events").await.status == 200).then_some(()))
+            .await;
         ids.push(client.store(event("k", "hello")).await["eventId"].clone());
         clients.push(client);
     }

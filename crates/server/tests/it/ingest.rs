@@ -100,7 +100,11 @@ async fn a_bad_event_is_refused_by_name_and_its_neighbours_are_stored() {
             assert_eq!(answer["results"][number * 2]["status"], "accepted");
             let refused = &answer["results"][number * 2 + 1];
             let error = &refused["error"][0];
-            assert_eq!((&refused["status"], &refused["eventId"]), (&json!("rejected"), &Value::Null), "{event}");
+            assert_eq!(
+                (&refused["status"], &refused["eventId"]),
+                (&json!("rejected"), &Value::Null),
+                "{event}"
+            );
             assert_eq!((&error["pointer"], &error["code"]), (&json!(pointer), &json!(code)), "{event}");
         }
     }
@@ -238,7 +242,8 @@ async fn an_acknowledged_event_is_there_after_a_restart() {
     let mut server = start().await;
     let mut sent = Vec::new();
     for n in 0..20 {
-        let receipt = server.store(json!({"type": "a", "sessionId": "s", "content": format!("{INSULT} {n}")})).await;
+        let receipt =
+            server.store(json!({"type": "a", "sessionId": "s", "content": format!("{INSULT} {n}")})).await;
         sent.push(receipt["eventId"].as_str().unwrap().to_owned());
     }
     server.caught_up().await;

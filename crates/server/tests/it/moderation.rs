@@ -72,7 +72,8 @@ async fn a_batch_is_answered_in_the_seeds_shape() {
     bad["content"] = json!(7);
     let mut anonymous = message("4", "x");
     anonymous.as_object_mut().unwrap().remove("event_id");
-    let events = [message("1", "one"), message("1", "one"), message("2", "two"), bad, anonymous, json!("text")];
+    let events =
+        [message("1", "one"), message("1", "one"), message("2", "two"), bad, anonymous, json!("text")];
     let answer = batch(&server, &events).await.ok();
     assert_eq!(members(&answer), ["batch_time_ms", "duplicates", "errors", "queued", "results", "total"]);
     let counts = ["total", "queued", "duplicates", "errors"].map(|name| answer[name].as_u64().unwrap());
@@ -163,7 +164,10 @@ async fn content_is_trimmed_names_are_lower_cased_and_channels_are_sessions() {
     let events = walk::events(&server, "order=asc").await;
     let first = &events[0];
     assert_eq!((&first["content"], &first["source"]), (&json!("hello  you"), &json!("discord")));
-    assert_eq!((&first["type"], &first["sessionId"]), (&json!("message_created"), &json!("discord:general-1")));
+    assert_eq!(
+        (&first["type"], &first["sessionId"]),
+        (&json!("message_created"), &json!("discord:general-1"))
+    );
     assert_eq!(first["object"], json!({"id": "general-1", "type": "channel"}));
     assert_eq!(first["context"]["extra"], json!({"guild": {"id": 7}}));
     assert_eq!(events[1]["sessionId"], "thread:9");
@@ -201,11 +205,9 @@ async fn the_same_text_by_the_same_author_on_the_same_platform_is_a_duplicate() 
         }
         server.restart().await;
     }
-    for (number, (field, value)) in [
-        ("author_id", "author-124"),
-        ("platform", "slack"),
-        ("content", "Buy now"),
-    ].into_iter().enumerate() {
+    for (number, (field, value)) in
+        [("author_id", "author-124"), ("platform", "slack"), ("content", "Buy now")].into_iter().enumerate()
+    {
         let mut other = message(&format!("other-{number}"), "buy now");
         other[field] = json!(value);
         assert_eq!(ingest(&server, &other).await.ok()["status"], "queued", "{field}");

@@ -18,14 +18,22 @@ async fn health_and_readiness_say_how_the_server_is() {
     assert_eq!(ready["status"], "ready");
     let names = walk::texts(ready["checks"].as_array().unwrap(), "/name");
     assert_eq!(names, ["draining", "log", "log_integrity", "views", "pipeline", "screening"]);
-    assert!(ready["checks"].as_array().unwrap().iter().all(|check| check["ok"] == true && check["detail"].is_string()));
+    assert!(
+        ready["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|check| check["ok"] == true && check["detail"].is_string())
+    );
 }
 
 /// The metrics by name, after a check of the text's form.
 fn parse_prometheus(text: &str) -> HashMap<String, f64> {
     let mut types = HashMap::new();
     let mut values = HashMap::new();
-    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':');
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')
+    };
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').expect("a type");
@@ -43,7 +51,9 @@ fn parse_prometheus(text: &str) -> HashMap<String, f64> {
         if let Some(labels) = series.strip_prefix(name).filter(|labels| !labels.is_empty()) {
             assert!(labels.starts_with('{') && labels.ends_with("\"}") && labels.contains("=\""), "{line}");
         }
-        let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end).filter(|f| types.contains_key(*f)));
+        let family = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|end| name.strip_suffix(end).filter(|f| types.contains_key(*f)));
         assert!(types.contains_key(family.unwrap_or(name)), "a type for {line}");
         *values.entry(name.to_owned()).or_insert(0.0) += value;
     }
@@ -52,7 +62,11 @@ fn parse_prometheus(text: &str) -> HashMap<String, f64> {
 
 async fn metrics(server: &TestServer) -> HashMap<String, f64> {
     let answer = server.get("/metrics").await;
-    assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"), "{}", answer.header("content-type"));
+    assert!(
+        answer.header("content-type").starts_with("text/plain; version=0.0.4"),
+        "{}",
+        answer.header("content-type")
+    );
     parse_prometheus(&answer.text())
 }
 
@@ -113,15 +127,32 @@ async fn v1_metrics_is_json_for_people_and_text_for_scrapers() {
     for accept in ["*/*", "application/json", "text/html,*/*;q=0.8", "application/json, text/plain, */*"] {
         let json = get(accept).await.ok();
         for name in [
-            "service", "queue_depth", "max_queue_depth", "queue_capacity_percent", "dedup_window_seconds",
-            "backpressure_enabled", "backpressure_threshold", "avg_latency_ms", "model", "device", "threshold", "embedding_dim",
+            "service",
+            "queue_depth",
+            "max_queue_depth",
+            "queue_capacity_percent",
+            "dedup_window_seconds",
+            "backpressure_enabled",
+            "backpressure_threshold",
+            "avg_latency_ms",
+            "model",
+            "device",
+            "threshold",
+            "embedding_dim",
         ] {
             assert!(!json[name].is_null(), "seed 002's {name}, for {accept}");
         }
-        assert_eq!((&json["events_accepted"], &json["log_tail"], &json["checkpoint"]), (&json!(1), &json!(1), &json!(1)));
+        assert_eq!(
+            (&json["events_accepted"], &json["log_tail"], &json["checkpoint"]),
+            (&json!(1), &json!(1), &json!(1))
+        );
         assert!(json["avg_latency_ms"].as_f64().unwrap() > 0.0);
     }
-    for accept in ["text/plain", "text/plain;version=0.0.4", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5,*/*;q=0.1"] {
+    for accept in [
+        "text/plain",
+        "text/plain;version=0.0.4",
+        "application/openmetrics-text;version=1.0.0,text/plain;q=0.5,*/*;q=0.1",
+    ] {
         let answer = get(accept).await;
         assert!(parse_prometheus(&answer.text()).contains_key("events_queue_depth"), "{accept}");
     }
@@ -163,7 +194,8 @@ async fn the_api_browser_loads_from_this_server_alone() {
     assert_eq!(page.status, 200);
     assert!(page.header("content-type").starts_with("text/html"));
     let html = page.text();
-    let attribute = |name: &'static str| html.split(name).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+    let attribute =
+        |name: &'static str| html.split(name).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
     let links: Vec<_> = attribute("src=\"").chain(attribute("href=\"")).collect();
     assert!(links.len() >= 3, "{html}");
     for link in links {

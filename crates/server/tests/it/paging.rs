@@ -94,15 +94,24 @@ async fn a_walk_forward_sees_every_event_in_order_while_writes_go_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_walked_just_once_while_new_ones_come() {
     let server = start().await;
-    server.store_all((0..120).map(|n| json!({"type": "a", "sessionId": format!("s{n:03}"), "content": INSULT}))).await;
+    server
+        .store_all((0..120).map(|n| json!({"type": "a", "sessionId": format!("s{n:03}"), "content": INSULT})))
+        .await;
     server.caught_up().await;
-    for query in ["sortBy=createdAt&sortOrder=asc", "sortBy=createdAt", "sortBy=riskScore", "sortBy=riskScore&sortOrder=asc", ""] {
+    for query in [
+        "sortBy=createdAt&sortOrder=asc",
+        "sortBy=createdAt",
+        "sortBy=riskScore",
+        "sortBy=riskScore&sortOrder=asc",
+        "",
+    ] {
         let path = format!("/v1/sessions?limit=9&{query}");
         // Ascending lists grow at their end for as long as somebody writes.
         let until = if query.contains("asc") { 60 } else { usize::MAX };
         let rows = while_writing(&server, async || pages(&server, &path, until).await).await;
         assert!(is_unique(&rows, "/id"), "{query}");
-        let early: HashSet<_> = walk::texts(&rows, "/id").into_iter().filter(|id| id.starts_with('s')).collect();
+        let early: HashSet<_> =
+            walk::texts(&rows, "/id").into_iter().filter(|id| id.starts_with('s')).collect();
         assert_eq!(early.len(), 120, "{query}");
     }
 }

@@ -87,20 +87,29 @@ async fn an_event_shows_its_assessment_with_places() {
     let one = server.read(&format!("/v1/events/{}", events[2]["eventId"].as_str().unwrap())).await;
     assert_eq!(one["event"], events[2], "a list shows what the detail shows");
     let assessment = &one["event"]["assessment"];
-    assert_eq!((&assessment["riskScore"], &assessment["category"]), (&json!(0.55), &json!("TARGETED_HARASSMENT")));
+    assert_eq!(
+        (&assessment["riskScore"], &assessment["category"]),
+        (&json!(0.55), &json!("TARGETED_HARASSMENT"))
+    );
     assert_eq!(assessment["modelVersion"], "lexical-1");
     let codes = walk::texts(assessment["flags"].as_array().unwrap(), "/code");
     assert_eq!(codes, ["offensive_language", "targeting_behavior", "repeated_punctuation"]);
     assert_eq!(assessment["flags"][1]["spans"], json!([{"start": 0, "end": 7}]));
     let clear = &events[0]["assessment"];
-    assert_eq!((&clear["riskScore"], &clear["confidence"], &clear["flags"]), (&json!(0.0), &json!(1.0), &json!([])));
+    assert_eq!(
+        (&clear["riskScore"], &clear["confidence"], &clear["flags"]),
+        (&json!(0.0), &json!(1.0), &json!([]))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_lists_each_contribution_to_its_risk() {
     let server = story().await;
     let session = server.read("/v1/sessions/s2").await["session"].clone();
-    assert_eq!((&session["sessionId"], &session["id"], &session["projectId"]), (&json!("s2"), &json!("s2"), &json!("proj_dev")));
+    assert_eq!(
+        (&session["sessionId"], &session["id"], &session["projectId"]),
+        (&json!("s2"), &json!("s2"), &json!("proj_dev"))
+    );
     assert_eq!(session["eventCount"], 3);
     assert_eq!(session["eventCountByType"], json!({"message.user": 2, "cot": 1}));
     let snapshots = session["riskSnapshots"].as_array().unwrap();

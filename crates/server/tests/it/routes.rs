@@ -63,7 +63,8 @@ pub(crate) fn documented(openapi: &Value) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list_of_routes_is_whole() {
     let server = crate::support::server::start().await;
-    let mut listed: Vec<_> = routes().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    let mut listed: Vec<_> =
+        routes().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     listed.sort();
     assert_eq!(documented(&server.read("/openapi.json").await), listed);
 }

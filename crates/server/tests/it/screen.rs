@@ -27,18 +27,31 @@ async fn the_seeds_curl_and_every_other_form_get_the_same_answer() {
         let mut answer = call.send().await.ok();
         let mut names: Vec<_> = answer.as_object().unwrap().keys().cloned().collect();
         names.sort();
-        let known = ["confidence", "details", "event_id", "flags", "model_version", "risk_category", "risk_score", "screening_time_ms"];
+        let known = [
+            "confidence",
+            "details",
+            "event_id",
+            "flags",
+            "model_version",
+            "risk_category",
+            "risk_score",
+            "screening_time_ms",
+        ];
         assert_eq!(names, known, "{name}");
         assert!(answer["screening_time_ms"].is_number());
         answer["screening_time_ms"] = Value::Null;
         assert_eq!((&answer["event_id"], &answer["risk_score"]), (&json!("evt-001"), &json!(0.55)), "{name}");
         assert_eq!(answer["risk_category"], "TARGETED_HARASSMENT");
         assert_eq!(answer["details"]["heuristic_score"], 0.55);
-        assert_eq!((&answer["details"]["embedding_score"], &answer["details"]["similar_events"]), (&Value::Null, &json!([])));
+        assert_eq!(
+            (&answer["details"]["embedding_score"], &answer["details"]["similar_events"]),
+            (&Value::Null, &json!([]))
+        );
         assert_eq!(&answer, first.get_or_insert(answer.clone()), "{name}");
     }
     let flags = &first.unwrap()["details"]["flags"];
-    let offensive = flags.as_array().unwrap().iter().find(|flag| flag["code"] == "offensive_language").unwrap();
+    let offensive =
+        flags.as_array().unwrap().iter().find(|flag| flag["code"] == "offensive_language").unwrap();
     let span = &offensive["spans"][1];
     let (start, end) = (span["start"].as_u64().unwrap() as usize, span["end"].as_u64().unwrap() as usize);
     assert_eq!(&INSULT[start..end], "idiot", "attached punctuation hides no word");
@@ -49,7 +62,8 @@ async fn the_seeds_curl_and_every_other_form_get_the_same_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn spans_count_characters_not_bytes() {
     let server = start().await;
-    let answer = server.post("/v1/risk/screen").json(&json!({"content": "😀é you are an idiot"})).send().await.ok();
+    let answer =
+        server.post("/v1/risk/screen").json(&json!({"content": "😀é you are an idiot"})).send().await.ok();
     let flags = answer["details"]["flags"].as_array().unwrap();
     let offensive = flags.iter().find(|flag| flag["code"] == "offensive_language").unwrap();
     assert_eq!(offensive["spans"], json!([{"start": 14, "end": 19}]));

@@ -74,14 +74,20 @@ async fn a_place_beyond_the_end_is_the_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_lets_through_what_the_list_would_show() {
     let server = start().await;
-    let queries = ["sessionId=s1", "type=cot", "actor=ann", "source=web", "minRisk=0.3", "category=TOXIC", "category=LOW_RISK"];
+    let queries = [
+        "sessionId=s1",
+        "type=cot",
+        "actor=ann",
+        "source=web",
+        "minRisk=0.3",
+        "category=TOXIC",
+        "category=LOW_RISK",
+    ];
     let mut streams = Vec::new();
     for query in queries {
         streams.push(sse::open(&server, None, &format!("{STREAM}?{query}"), None).await);
     }
-    let event = |n: u64, kind: &str, session: &str, actor: &str, source: &str, content: &str| {
-        json!({"type": kind, "sessionId": session, "actor": actor, "source": source, "content": content, "data": {"n": n}})
-    };
+    let event = |n: u64, kind: &str, session: &str, actor: &str, source: &str, content: &str| json!({"type": kind, "sessionId": session, "actor": actor, "source": source, "content": content, "data": {"n": n}});
     let events = [
         event(0, "message.user", "s1", "ann", "web", "hello"),
         event(1, "cot", "s2", "bot", "api", "terrible, awful, pathetic trash"),
@@ -152,7 +158,11 @@ async fn silence_is_filled_with_heartbeats() {
     store(&server, 0..50).await;
     assert_eq!(filtered.next().await.unwrap().comment, "heartbeat");
     store(&server, 50..51).await;
-    assert_eq!(numbers(&quiet.take(51).await), (0..51).collect::<Vec<_>>(), "and events come through in between");
+    assert_eq!(
+        numbers(&quiet.take(51).await),
+        (0..51).collect::<Vec<_>>(),
+        "and events come through in between"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +182,8 @@ async fn a_stream_ends_within_a_second_after_its_key_is_revoked() {
     );
     for key in [&made.key, &other.key] {
         let client = server.with_key(key);
-        eventually("the key counts", async || (client.get("/v1/events").await.status == 200).then_some(())).await;
+        eventually("the key counts", async || (client.get("/v1/events").await.status == 200).then_some(()))
+            .await;
     }
     let mut stream = sse::open(&server, Some(&made.key), STREAM, None).await;
     let mut stays = sse::open(&server, Some(&other.key), STREAM, None).await;

@@ -43,7 +43,11 @@ fn probes(event: &str, session: &str, position: u64) -> Vec<(&'static str, Strin
         ("/v1/events", list("category=TARGETED_HARASSMENT"), list("category=VIOLENCE")),
         ("/v1/events", list("order=asc"), list("order=desc")),
         ("/v1/sessions", "/v1/sessions?minRiskScore=0.5".into(), "/v1/sessions?minRiskScore=0.99".into()),
-        ("/v1/sessions", "/v1/sessions?patterns=offensive_language".into(), "/v1/sessions?patterns=none".into()),
+        (
+            "/v1/sessions",
+            "/v1/sessions?patterns=offensive_language".into(),
+            "/v1/sessions?patterns=none".into(),
+        ),
         ("/v1/sessions", "/v1/sessions?sortBy=riskScore".into(), "/v1/sessions?sortBy=createdAt".into()),
         ("/v1/quarantine", "/v1/quarantine".into(), "/v1/quarantine?limit=7".into()),
         // A stream from a foreign position is probed below; it has no answer to compare.
@@ -64,7 +68,9 @@ async fn what_is_anothers_answers_just_as_what_is_not_there() {
     server.caught_up().await;
     let (event, position) = (receipt["eventId"].as_str().unwrap(), receipt["position"].as_u64().unwrap());
     let probes = probes(event, "s-theirs", position);
-    for route in routes().into_iter().filter(|route| route.method == Method::GET && route.needs != Needs::Nothing) {
+    for route in
+        routes().into_iter().filter(|route| route.method == Method::GET && route.needs != Needs::Nothing)
+    {
         assert!(probes.iter().any(|(path, ..)| *path == route.path), "{} has no probe", route.path);
     }
     for (route, foreign, absent) in probes.iter().filter(|(route, ..)| !route.ends_with("/stream")) {
@@ -74,7 +80,11 @@ async fn what_is_anothers_answers_just_as_what_is_not_there() {
         assert!(!text.contains("theirs") && !text.contains("secret"), "{route}: {text}");
         // The probe is a good one: its owner sees something there.
         let own = theirs.get(foreign).await;
-        assert!(*route == "/v1/quarantine" || own.text().contains("theirs"), "{route}: {foreign}: {}", own.text());
+        assert!(
+            *route == "/v1/quarantine" || own.text().contains("theirs"),
+            "{route}: {foreign}: {}",
+            own.text()
+        );
     }
 }
 
@@ -86,10 +96,17 @@ async fn a_stream_shows_nothing_of_another_project() {
     let mut stream = sse::open(&server, Some(&key(&ours)), "/v1/events/stream?from=0", None).await;
     for n in 0..20 {
         let (client, mine) = if n % 4 == 3 { (&ours, true) } else { (&theirs, false) };
-        client.store(json!({"type": "a", "sessionId": "same", "content": INSULT, "data": {"mine": mine, "n": n}})).await;
+        client
+            .store(
+                json!({"type": "a", "sessionId": "same", "content": INSULT, "data": {"mine": mine, "n": n}}),
+            )
+            .await;
     }
     for frame in stream.take(5).await {
-        assert_eq!((&frame.data["projectId"], &frame.data["data"]["mine"]), (&json!("proj_ours"), &json!(true)));
+        assert_eq!(
+            (&frame.data["projectId"], &frame.data["data"]["mine"]),
+            (&json!("proj_ours"), &json!(true))
+        );
     }
 }
 
@@ -98,7 +115,8 @@ async fn one_session_id_in_two_projects_is_two_sessions() {
     let server = start().await;
     let (ours, theirs) = (tenant(&server, "proj_ours").await, tenant(&server, "proj_theirs").await);
     for n in 0..6 {
-        let event = |content: &str| json!({"type": "a", "sessionId": "same", "content": content, "data": {"n": n}});
+        let event =
+            |content: &str| json!({"type": "a", "sessionId": "same", "content": content, "data": {"n": n}});
         theirs.store(event(INSULT)).await;
         if n % 2 == 0 {
             ours.store(event("hello")).await;
@@ -119,7 +137,9 @@ async fn one_session_id_in_two_projects_is_two_sessions() {
 async fn a_cursor_of_another_project_shows_nothing_of_it() {
     let server = start().await;
     let (ours, theirs) = (tenant(&server, "proj_ours").await, tenant(&server, "proj_theirs").await);
-    let many = |prefix: &'static str| (0..10).map(move |n| json!({"type": "a", "sessionId": format!("{prefix}{n}")}));
+    let many = |prefix: &'static str| {
+        (0..10).map(move |n| json!({"type": "a", "sessionId": format!("{prefix}{n}")}))
+    };
     theirs.store_all(many("theirs")).await;
     ours.store_all(many("ours")).await;
     server.caught_up().await;

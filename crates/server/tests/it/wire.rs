@@ -1,24 +1,11 @@
 //! Below the requests: smuggling, slow and oversized heads, refusals while a body is still on its way.
 
-use std::net::SocketAddr;
-
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::support::patience::eventually;
+use crate::support::raw::{Raw, exchange};
 use crate::support::server::{start, start_with};
 use crate::support::walk;
-
-/// Sends bytes and reads until the server closes.
-async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(address).await.expect("the server listens");
-    stream.write_all(bytes).await.expect("the server reads");
-    let mut answer = Vec::new();
-    // A reset after the answer is as good as an end.
-    let _ = stream.read_to_end(&mut answer).await;
-    String::from_utf8_lossy(&answer).into_owned()
-}
 
 const EVENT: &str = r#"{"type":"smuggled"}"#;
 
@@ -27,7 +14,8 @@ fn ambiguous() -> Vec<(&'static str, String)> {
     let post = |headers: &str, body: &str| {
         format!("POST /v1/events HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n\r\n{body}")
     };
-    let inner = format!("POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{EVENT}", EVENT.len());
+    let inner =
+        format!("POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{EVENT}", EVENT.len());
     let mut cases = vec![
         ("two lengths", post("content-length: 0\r\ncontent-length: 300", &inner)),
         ("two lengths in one", post("content-length: 0, 300", &inner)),
@@ -63,7 +51,7 @@ fn ambiguous() -> Vec<(&'static str, String)> {
 async fn an_ambiguous_request_is_refused_and_its_connection_closed() {
     let server = start_with(|config| config.server.request_timeout_ms = 5_000).await;
     for (name, request) in ambiguous() {
-        let answer = exchange(server.address, request.as_bytes()).await;
+        let answer = exchange(server.address, &request);
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{name}: {answer}");
         assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{name}: one answer at most: {answer}");
     }
@@ -71,7 +59,7 @@ async fn an_ambiguous_request_is_refused_and_its_connection_closed() {
     let chunked = format!("{:x}\r\n{EVENT}\r\n0\r\n\r\n", EVENT.len());
     let head = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
     let both = format!("{head}content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n{chunked}");
-    let answer = exchange(server.address, both.as_bytes()).await;
+    let answer = exchange(server.address, both);
     assert!(answer.matches("HTTP/1.1 ").count() == 1, "{answer}");
     assert!(walk::count(&server).await <= 1);
     assert_eq!(server.get("/health").await.status, 200);
@@ -84,11 +72,11 @@ async fn an_oversized_head_is_refused() {
     let long = format!("x-long: {}\r\n", "y".repeat(256 << 10));
     for headers in [many, long] {
         let request = format!("GET /health HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
-        let answer = exchange(server.address, request.as_bytes()).await;
+        let answer = exchange(server.address, &request);
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
     }
     let path = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(100 << 10));
-    let answer = exchange(server.address, path.as_bytes()).await;
+    let answer = exchange(server.address, path);
     assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
 }
 
@@ -99,10 +87,11 @@ async fn a_head_or_a_body_that_never_ends_is_cut_off() {
         config.server.request_timeout_ms = 400;
     });
     let server = server.await;
-    let answer = exchange(server.address, b"GET /health HTTP/1.1\r\nhost: lo").await;
+    let answer = exchange(server.address, b"GET /health HTTP/1.1\r\nhost: lo");
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
-    let waiting = b"POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{\"type\":\"a\"";
-    let answer = exchange(server.address, waiting).await;
+    let waiting =
+        b"POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{\"type\":\"a\"";
+    let answer = exchange(server.address, waiting);
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(answer.contains("request-timeout") && answer.contains("retry-after"), "{answer}");
     assert_eq!(walk::count(&server).await, 0);
@@ -114,11 +103,9 @@ async fn a_head_or_a_body_that_never_ends_is_cut_off() {
 async fn a_body_that_is_announced_too_large_is_refused_before_it_is_sent() {
     let server = start().await;
     let head = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999999999\r\n\r\n{";
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 413");
+    let mut connection = Raw::connect(server.address);
+    connection.send(head);
+    assert_eq!(connection.take(12), "HTTP/1.1 413");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,18 +113,19 @@ async fn a_chunked_body_is_read_and_counted() {
     let server = start().await;
     let head = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
     let event = json!({"type": "a", "content": "in pieces"}).to_string();
-    let chunks: String = event.as_bytes().chunks(3).map(|c| format!("{:x}\r\n{}\r\n", c.len(), String::from_utf8_lossy(c))).collect();
-    let answer = exchange(server.address, format!("{head}{chunks}0\r\n\r\n").as_bytes()).await;
+    let chunks: String = event
+        .as_bytes()
+        .chunks(3)
+        .map(|c| format!("{:x}\r\n{}\r\n", c.len(), String::from_utf8_lossy(c)))
+        .collect();
+    let answer = exchange(server.address, format!("{head}{chunks}0\r\n\r\n"));
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_eq!(walk::events(&server, "").await[0]["content"], "in pieces");
     // More than the limit, without ever saying how much.
     let chunk = format!("{:x}\r\n{}\r\n", 1 << 20, "x".repeat(1 << 20));
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut sent = 0;
-    while sent < 64 && stream.write_all(chunk.as_bytes()).await.is_ok() {
-        sent += 1;
-    }
+    let mut connection = Raw::connect(server.address);
+    connection.send(head);
+    let sent = (0..64).take_while(|_| connection.send(&chunk)).count();
     assert!(sent < 64, "the server stops reading far below 64 MiB");
     assert_eq!(walk::count(&server).await, 1);
 }
@@ -147,11 +135,14 @@ async fn a_connection_serves_many_requests_in_order() {
     let server = start().await;
     let post = |n: usize| {
         let event = json!({"type": "a", "data": {"n": n}}).to_string();
-        format!("POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{event}", event.len())
+        format!(
+            "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{event}",
+            event.len()
+        )
     };
     let pipelined: String = (0..5).map(post).collect();
     let last = "GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    let answer = exchange(server.address, format!("{pipelined}{last}").as_bytes()).await;
+    let answer = exchange(server.address, format!("{pipelined}{last}"));
     assert_eq!(answer.matches("HTTP/1.1 200").count(), 6, "{answer}");
     let events = walk::events(&server, "order=asc").await;
     assert_eq!(events.iter().map(|e| e["data"]["n"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
@@ -162,17 +153,14 @@ async fn connections_are_bounded_and_the_next_one_waits_its_turn() {
     let server = start_with(|config| config.server.connections_max = 2).await;
     let mut held = Vec::new();
     for _ in 0..2 {
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
-        stream.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-        let mut answer = [0; 15];
-        stream.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 200 OK");
-        held.push(stream);
+        let mut connection = Raw::connect(server.address);
+        connection.send("GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        assert_eq!(connection.take(15), "HTTP/1.1 200 OK");
+        held.push(connection);
     }
-    let mut third = TcpStream::connect(server.address).await.unwrap();
-    third.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut third = Raw::connect(server.address);
+    third.send("GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     drop(held.pop());
-    let mut answer = String::new();
-    third.read_to_string(&mut answer).await.unwrap();
+    let answer = third.rest();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }

@@ -90,7 +90,9 @@ impl Control for EmbeddedControl {
     async fn create_project(&self, id: &ProjectId, now: UnixMs) -> Result<(), ControlError> {
         let id = id.clone();
         self.write(move |control| {
-            let mut insert = control.prepare_cached("INSERT INTO projects VALUES (?1, ?2, ?3)")?;
+            let mut insert = control.prepare_cached(
+                "INSERT INTO projects(id, organization_id, created_at_ms) VALUES (?1, ?2, ?3)",
+            )?;
             insert.execute(params![id.as_str(), DEFAULT_ORGANIZATION, now.0]).map(drop)
         })
         .await

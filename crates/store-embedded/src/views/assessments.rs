@@ -19,18 +19,20 @@ const SCANNED_MAX: usize = 20_000;
 pub(super) fn write(tx: &Connection, known: &mut Known, assessed: &[Assessed]) -> rusqlite::Result<()> {
     let mut insert =
         tx.prepare_cached("INSERT OR REPLACE INTO assessments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-    for Assessed { project: name, position, assessment, contribution } in assessed {
-        let project_no = project(tx, known, name)?.no;
-        insert.execute(params![
-            project_no,
-            position.0 as i64,
-            assessment.risk_score.get(),
-            assessment.category as i64,
-            assessment.confidence,
-            contribution.map(|c| c.evidence),
-            contribution.map(|c| c.session_risk.get()),
-            blob::flags(&assessment.flags),
-        ])?;
+    for run in assessed.chunk_by(|a, b| a.project == b.project) {
+        let project_no = project(tx, known, &run[0].project)?.no;
+        for Assessed { position, assessment, contribution, .. } in run {
+            insert.execute(params![
+                project_no,
+                position.0 as i64,
+                assessment.risk_score.get(),
+                assessment.category as i64,
+                assessment.confidence,
+                contribution.map(|c| c.evidence),
+                contribution.map(|c| c.session_risk.get()),
+                blob::flags(&assessment.flags),
+            ])?;
+        }
     }
     Ok(())
 }

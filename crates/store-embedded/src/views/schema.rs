@@ -139,7 +139,9 @@ fn stored_rules(connection: &Connection) -> rusqlite::Result<Stored> {
     Ok(rules.map_or(Stored::Unclear, Stored::Rules))
 }
 
-/// 8 MB of cache hold the pages of one large batch; a checkpoint of the write-ahead log every 32 MB costs two syncs.
+/// - Pages of 4 KiB: a batch touches sessions far apart, and each costs its whole page in the write-ahead log.
+///   Against 8 KiB as fast where pages are dense, and a fifth faster with 300 000 sessions.
+/// - 16 000 pages, 64 MB, between checkpoints: each takes 25 to 80 ms of one commit, two syncs among them.
 fn open_writer(path: &Path) -> Result<Connection, Cause> {
     let connection = open_private(path)?;
     connection.execute_batch(

@@ -28,26 +28,22 @@ pub(super) fn write(
     half_life: HalfLife,
 ) -> rusqlite::Result<()> {
     let mut statements = Statements::prepare(tx)?;
-    for (key, session) in sessions {
-        let rank = session.evidence.rank(half_life).unwrap_or(NO_RANK);
-        let Project { no: project_no, sessions: rows } = project(tx, known, &key.project)?;
-        let row = match rows.get_mut(key.session.as_str()) {
-            Some(row) => row,
-            None => {
-                let found = find(tx, *project_no, &key.session)?.map(|(row, _)| row);
-                rows.entry(key.session.as_str().into()).or_insert(found)
-            }
-        };
-        let row = match row {
-            Some(row) => {
-                statements.update(row, session, rank)?;
-                row
-            }
-            None => row.insert(statements.insert(*project_no, &key.session, session, rank)?),
-        };
-        if row.patterns != session.patterns.len() {
-            statements.index_patterns(*project_no, row.no, session)?;
-            row.patterns = session.patterns.len();
+    for run in sessions.chunk_by(|(a, _), (b, _)| a.project == b.project) {
+        let Project { no: project_no, sessions: rows } = project(tx, known, &run[0].0.project)?;
+        for (key, session) in run {
+            let row = match rows.get_mut(key.session.as_str()) {
+                Some(row) => row,
+                None => {
+                    let found = find(tx, *project_no, &key.session)?.map(|(row, _)| row);
+                    rows.entry(key.session.as_str().into()).or_insert(found)
+                }
+            };
+            let rank = session.evidence.rank(half_life).unwrap_or(NO_RANK);
+            let row = match row {
+                Some(row) => statements.update(row, session, rank)?,
+                None => row.insert(statements.insert(*project_no, &key.session, session, rank)?),
+            };
+            statements.index_patterns(*project_no, row, session)?;
         }
     }
     Ok(())
@@ -83,7 +79,12 @@ impl<'c> Statements<'c> {
         })
     }
 
-    fn update(&mut self, row: &mut Row, session: &Session, rank: f64) -> rusqlite::Result<()> {
+    fn update<'r>(
+        &mut self,
+        row: &'r mut Row,
+        session: &Session,
+        rank: f64,
+    ) -> rusqlite::Result<&'r mut Row> {
         let Session { first_activity_at: first, last_activity_at: last, evidence, .. } = session;
         let (events, peak) = (session.event_count as i64, session.peak_risk.get());
         let counts = blob::counts(&session.event_count_by_type);
@@ -115,7 +116,7 @@ impl<'c> Statements<'c> {
             ])?;
             row.rank = rank;
         }
-        Ok(())
+        Ok(row)
     }
 
     fn insert(&mut self, project_no: i64, id: &str, session: &Session, rank: f64) -> rusqlite::Result<Row> {
@@ -136,9 +137,12 @@ impl<'c> Statements<'c> {
         Ok(Row { no, rank, patterns: 0 })
     }
 
-    fn index_patterns(&mut self, project_no: i64, no: i64, session: &Session) -> rusqlite::Result<()> {
-        for pattern in &session.patterns {
-            self.pattern.execute(params![project_no, pattern, no])?;
+    fn index_patterns(&mut self, project_no: i64, row: &mut Row, session: &Session) -> rusqlite::Result<()> {
+        if row.patterns != session.patterns.len() {
+            for pattern in &session.patterns {
+                self.pattern.execute(params![project_no, pattern, row.no])?;
+            }
+            row.patterns = session.patterns.len();
         }
         Ok(())
     }

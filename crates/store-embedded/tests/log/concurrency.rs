@@ -39,16 +39,17 @@ async fn writer_and_keeper_do_not_take_each_others_files() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_are_whole_while_records_come_in() {
-    let rig = Rig::new();
+    const BATCHES: u64 = 1500;
+    let rig = Rig::with(LogConfig { segment_max_records: 1000, segment_max_bytes: 1 << 20, ..small() });
     let log = rig.start();
     let writer = Arc::clone(&log);
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
-        for number in 0..300u64 {
+        for number in 0..BATCHES {
             append(&*writer, &[Sent::new("x").session(1), Sent::new("y").session(number + 10)]).await;
         }
     });
-    while log.tail() < Position(600) {
+    while log.tail() < Position(2 * BATCHES) {
         let before = log.tail().0 / 2;
         let page = log.find(1, Position(u64::MAX), tidegate_domain::filter::Order::Desc, 3).await.unwrap();
         let listed: Vec<_> = page.records.iter().map(|r| r.receipt.position.0).collect();

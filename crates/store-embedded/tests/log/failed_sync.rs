@@ -1,10 +1,11 @@
 //! After a failed sync nobody knows what is on the disk: the log takes no more writes until a restart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{AppendError, Appended, EventLog};
-use tidegate_testkit::event_log::{Sent, append_one, batch, read_all, store};
+use tidegate_testkit::event_log::{Fixture, Sent, append_one, batch, read_all, store};
 use tidegate_testkit::world::SeededEntropy;
 use tokio::task::JoinSet;
 
@@ -72,6 +73,7 @@ async fn a_full_disk_while_a_segment_is_named_is_not_taken_for_passing() {
         let spared = usize::from(call == Call::Sync);
         rig.faults.fail(call, name, spared, Fault::After(NO_SPACE));
         witness.send(&*log, 3, 700).await.unwrap_err();
+        rig.wait_out_refusal();
         let _ = witness.send(&*log, 1, 50).await;
         let log = rig.start();
         witness.check(&*log).await;
@@ -91,13 +93,7 @@ async fn groups_behind_a_failed_sync_are_refused_too() {
         let size = if number == 0 { 10 } else { 1400 };
         tasks.spawn(async move { log.append(batch(&[Sent::new(vec![number; size])])).await });
         if number == 0 {
-            tokio::task::yield_now().await;
-            tokio::task::spawn_blocking({
-                let faults = rig.faults.clone();
-                move || faults.wait_for_waiting()
-            })
-            .await
-            .unwrap();
+            rig.faults.until_one_waits().await;
         }
     }
     while log.status().queue_depth < 7 {
@@ -142,17 +138,24 @@ async fn what_a_dead_process_wrote_is_synced_before_it_is_acknowledged() {
 /// The process died between renaming a segment into place and making its name durable.
 #[tokio::test]
 async fn a_segment_found_under_a_name_not_synced_keeps_it() {
-    let (rig, mut witness) = (Rig::new(), Witness::default());
-    let log = rig.start();
-    witness.send(&*log, 2, 100).await.unwrap();
-    rig.faults.fail(Call::SyncDir, "", 0, Fault::Death);
-    witness.send(&*log, 3, 700).await.unwrap_err();
-    let second = Rig::on(rig.disk.clone(), rig.config);
-    let log = second.start();
-    witness.send(&*log, 1, 100).await.unwrap();
-    for luck in 0..8 {
-        let third = Rig::on(second.disk.after_power_loss(&SeededEntropy::new(luck)), rig.config);
-        witness.check(&*third.start()).await;
+    for is_first in [true, false] {
+        let (rig, mut witness) = (Rig::new(), Witness::default());
+        if is_first {
+            rig.faults.fail(Call::SyncDir, "", 0, Fault::Death);
+            rig.try_start().map(|_| ()).unwrap_err();
+        } else {
+            let log = rig.start();
+            witness.send(&*log, 2, 100).await.unwrap();
+            rig.faults.fail(Call::SyncDir, "", 0, Fault::Death);
+            witness.send(&*log, 3, 700).await.unwrap_err();
+        }
+        let second = Rig::on(rig.disk.clone(), rig.config);
+        let log = second.start();
+        witness.send(&*log, 1, 100).await.unwrap();
+        for luck in 0..8 {
+            let third = Rig::on(second.disk.after_power_loss(&SeededEntropy::new(luck)), rig.config);
+            witness.check(&*third.start()).await;
+        }
     }
 }
 
@@ -167,4 +170,29 @@ async fn a_writer_that_panics_leaves_nobody_waiting() {
     witness.send(&*log, 1, 50).await.unwrap_err();
     assert_eq!(read_all(&*log, 500).await.len(), 1);
     witness.check(&*rig.start()).await;
+}
+
+/// Batches that were still in the queue, behind the one that the panic took along.
+#[tokio::test]
+async fn a_writer_that_panics_answers_those_in_the_queue() {
+    let rig = Rig::new();
+    let log = rig.start();
+    rig.faults.fail(Call::Sync, ".seg", 0, Fault::Wait);
+    // Each too large to share a group with another.
+    let sizes = [10, 5 << 20, 5 << 20];
+    let mut tasks = JoinSet::new();
+    for (number, size) in sizes.into_iter().enumerate() {
+        let sender = Arc::clone(&log);
+        tasks.spawn(async move { sender.append(batch(&[Sent::new(vec![1; size])])).await.is_ok() });
+        if number == 0 {
+            rig.faults.until_one_waits().await;
+        }
+    }
+    while log.status().queue_depth < 2 {
+        tokio::task::yield_now().await;
+    }
+    rig.faults.fail(Call::Write, ".seg", 0, Fault::Panic);
+    rig.faults.release();
+    let answers = tokio::time::timeout(Duration::from_secs(20), tasks.join_all()).await.unwrap();
+    assert_eq!(answers.iter().filter(|stored| **stored).count(), 1);
 }

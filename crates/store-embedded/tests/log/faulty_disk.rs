@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tidegate_store_embedded::disk::{Disk, DiskFile};
 
@@ -127,9 +128,13 @@ impl Faults {
     }
 
     /// Waits until a call waits.
-    pub(crate) fn wait_for_waiting(&self) {
-        let (mutex, changed) = &*self.0;
-        drop(changed.wait_while(mutex.lock().unwrap(), |state| state.waiting == 0).unwrap());
+    pub(crate) async fn until_one_waits(&self) {
+        let faults = self.clone();
+        let waiting = tokio::task::spawn_blocking(move || {
+            let (mutex, changed) = &*faults.0;
+            drop(changed.wait_while(mutex.lock().unwrap(), |state| state.waiting == 0).unwrap());
+        });
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap().unwrap();
     }
 
     fn next(&self, call: Call, name: &str) -> Option<Fault> {

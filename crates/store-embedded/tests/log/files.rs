@@ -43,8 +43,9 @@ async fn answer(disk: &MemoryDisk, doctor_says: &str) -> Result<Vec<(u64, u64)>,
             return Err(error.to_string());
         }
     };
-    let read = read_all(&*log, 500).await;
     let quarantined: Vec<_> = log.status().quarantined.iter().map(|r| (r.from.0, r.to.0)).collect();
+    let read = read_all(&*log, 500).await;
+    assert_eq!(log.status().quarantined.len(), quarantined.len(), "known from the start");
     let is_lost = |position| quarantined.iter().any(|(from, to)| (*from..*to).contains(&position));
     let tail = log.tail();
     let expected: Vec<u64> = (0..tail.0).filter(|position| !is_lost(*position)).collect();

@@ -1,11 +1,14 @@
 //! Index files: whatever happens to one, it is made again from its segment, and the answers stay the same.
 
+use std::sync::Arc;
+
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{AppendError, Appended, EventLog};
 use tidegate_store_embedded::log::inspect;
 use tidegate_testkit::event_log::{PROJECT, Sent, append, append_one, batch};
 use tidegate_testkit::world::SeededEntropy;
+use tokio::task::JoinSet;
 
 use crate::checker::Witness;
 use crate::faulty_disk::{BROKEN, Call, Fault};
@@ -136,4 +139,31 @@ async fn a_batch_that_cannot_be_decided_is_refused_alone() {
     rig.faults.heal();
     let outcomes = append(&*log, &[new, old]).await;
     assert!(matches!(outcomes[..], [Appended::Stored(_), Appended::Duplicate(_)]), "{outcomes:?}");
+}
+
+/// The undecided batch shares its group with another one that sends the same new record.
+#[tokio::test]
+async fn an_undecided_batch_leaves_nothing_in_its_group() {
+    let (rig, witness) = sealed().await;
+    let log = rig.start();
+    rig.faults.fail(Call::Sync, ".seg", 0, Fault::Wait);
+    rig.faults.fail(Call::Read, ".idx", 0, Fault::Before(BROKEN));
+    let (old, new) = (witness.acked()[0].0.clone(), Sent::new("new").key(1000, 0).fingerprint(1000, 1000));
+    let mut tasks = JoinSet::new();
+    for (number, records) in [vec![Sent::new("x")], vec![new.clone(), old], vec![new]].into_iter().enumerate()
+    {
+        let sender = Arc::clone(&log);
+        tasks.spawn(async move { (number, sender.append(batch(&records)).await) });
+        if number == 0 {
+            rig.faults.until_one_waits().await;
+        }
+        while log.status().queue_depth < [0, 2, 3][number] {
+            tokio::task::yield_now().await;
+        }
+    }
+    rig.faults.release();
+    let mut answers = tasks.join_all().await;
+    answers.sort_by_key(|(number, _)| *number);
+    assert!(matches!(answers[1].1, Err(AppendError::Unavailable(_))), "{answers:?}");
+    assert!(matches!(answers[2].1.as_deref(), Ok([Appended::Stored(_)])), "{answers:?}");
 }

@@ -8,6 +8,7 @@ use tidegate_store_embedded::log::{LogConfig, QueueLimits};
 use tidegate_testkit::event_log::{Sent, append, append_one, batch, read_all};
 use tokio::task::JoinSet;
 
+use crate::bytes::segments;
 use crate::faulty_disk::{Call, Fault};
 use crate::rig::{Rig, small};
 
@@ -24,8 +25,7 @@ async fn held(rig: &Rig, count: u64, size: usize) -> (Arc<dyn EventLog>, JoinSet
         tasks.spawn(async move { sender.append(batch(&[record])).await.is_ok() });
         let in_queue = |log: &Arc<_>| EventLog::status(&**log).queue_depth as u64;
         if number == 0 {
-            let faults = rig.faults.clone();
-            tokio::task::spawn_blocking(move || faults.wait_for_waiting()).await.unwrap();
+            rig.faults.until_one_waits().await;
         }
         while in_queue(&log) < number {
             tokio::task::yield_now().await;
@@ -34,14 +34,19 @@ async fn held(rig: &Rig, count: u64, size: usize) -> (Arc<dyn EventLog>, JoinSet
     (log, tasks)
 }
 
+/// The answer to a record, which must come at once.
+async fn answer_to(log: &dyn EventLog, record: &Sent) -> Result<Vec<Appended>, AppendError> {
+    let answer = log.append(batch(std::slice::from_ref(record)));
+    tokio::time::timeout(Duration::from_secs(20), answer).await.expect("an answer at once")
+}
+
 #[tokio::test]
 async fn above_the_threshold_appends_are_refused_and_forgotten() {
     for (count, size) in [(5, 10), (2, 900)] {
         let rig = Rig::with(LogConfig { queue: LIMITS, ..small() });
         let (log, tasks) = held(&rig, count, size).await;
         let late = Sent::new(vec![2; size]).key(99, 0).fingerprint(99, 60_000);
-        let Err(AppendError::Overloaded { depth, bytes, retry_after_s }) =
-            log.append(batch(std::slice::from_ref(&late))).await
+        let Err(AppendError::Overloaded { depth, bytes, retry_after_s }) = answer_to(&*log, &late).await
         else {
             panic!("taken above the threshold")
         };
@@ -95,16 +100,18 @@ async fn closing_finishes_what_waits_and_refuses_what_comes_later() {
 #[tokio::test]
 async fn a_batch_larger_than_any_segment_gets_one_of_its_own() {
     let rig = Rig::new();
-    let log = rig.start();
+    let mut log = rig.start();
     let records: Vec<_> = (0..50).map(|n| Sent::new(vec![n; 1000]).key(u64::from(n), 0)).collect();
     // Once into an empty log, once behind other records.
     for round in 0..2u64 {
-        append(&*log, &[Sent::new("between")]).await;
         let again =
             records.iter().map(|r| r.clone().key(round * 100 + u64::from(r.body[0]), 0)).collect::<Vec<_>>();
         append(&*log, &again).await;
+        assert_eq!(read_all(&*log, 3000).await.len() as u64, 51 * round + 50);
+        assert_eq!(log.status().segments, segments(&rig.disk).len());
+        log = rig.start();
+        append(&*log, &[Sent::new("between")]).await;
     }
-    assert_eq!(read_all(&*log, 3000).await.len(), 102);
     let log = rig.start();
     assert_eq!(read_all(&*log, 100_000).await.len(), 102);
     let duplicates = append(&*log, &records).await;

@@ -32,6 +32,8 @@ pub(crate) fn roomy() -> LogConfig {
 
 /// A log and all it stands on.
 pub(crate) struct Rig {
+    /// Dropped first: a log that is closed by a failing test must not wait for a call that waits.
+    _release: Release,
     pub(crate) disk: MemoryDisk,
     pub(crate) faults: Faults,
     pub(crate) clock: Arc<ManualClock>,
@@ -58,7 +60,8 @@ impl Rig {
         // A salt that depends on what is there: another start has another.
         let entropy = Arc::new(SeededEntropy::new(disk.names().len() as u64));
         let (clock, faults) = (Arc::default(), Faults::default());
-        Self { disk, faults, clock, config, entropy, dir: None, open: Mutex::default() }
+        let _release = Release(faults.clone());
+        Self { _release, disk, faults, clock, config, entropy, dir: None, open: Mutex::default() }
     }
 
     /// A log in a directory of the system.
@@ -103,6 +106,14 @@ impl Rig {
     /// Lets the next group fail for want of space, half-way.
     pub(crate) fn fill_up(&self) {
         self.faults.fail(Call::Write, ".seg", 0, Fault::Half(NO_SPACE));
+    }
+}
+
+struct Release(Faults);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        self.0.release();
     }
 }
 

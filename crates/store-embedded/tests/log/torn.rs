@@ -1,5 +1,7 @@
 //! Torn tails: whatever a write that never finished left behind, what was acknowledged before it stays.
 
+use std::time::{Duration, Instant};
+
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::EventLog;
 use tidegate_testkit::event_log::{read_all, store};
@@ -7,6 +9,7 @@ use tidegate_testkit::world::SeededEntropy;
 
 use crate::bytes::{DATA_START, Frame, frames, last_segment, unmark};
 use crate::checker::Witness;
+use crate::faulty_disk::Call;
 use crate::memory_disk::MemoryDisk;
 use crate::rig::{Rig, roomy};
 
@@ -132,6 +135,25 @@ async fn two_tails_torn_at_one_byte_are_both_kept() {
         unmark(&disk);
     }
     assert_eq!(aside(&disk), b"second".iter().chain(b"first").copied().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_quiet_log_marks_its_last_group() {
+    let (rig, mut witness) = (Rig::with(roomy()), Witness::default());
+    let log = rig.start();
+    for count in 1..4 {
+        witness.send(&*log, 1, 30).await.unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while rig.faults.count(Call::Mark) < count {
+            assert!(Instant::now() < until, "no mark");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    let marks =
+        |disk: &MemoryDisk| frames(&disk.bytes(&last_segment(disk))).iter().filter(|f| f.is_mark).count();
+    rig.stop();
+    assert_eq!(marks(&rig.disk), 3, "one for each spell, none at the end of a log that has one");
+    witness.check(&*rig.start()).await;
 }
 
 #[tokio::test]

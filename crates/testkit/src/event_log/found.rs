@@ -63,9 +63,12 @@ pub(super) async fn found(log: &dyn EventLog, stream: u64, from: u64, order: Ord
         let page = log.find(stream, from, order, max).await.expect("the log can be read");
         assert!(page.records.len() <= max);
         positions.extend(page.records.iter().map(|r| r.receipt.position.0));
-        match page.next {
-            Some(next) => from = next,
-            None => return positions,
-        }
+        let Some(next) = page.next else { return positions };
+        let goes_on = positions.last().is_none_or(|last| match order {
+            Order::Asc => next.0 > *last,
+            Order::Desc => next.0 < *last,
+        });
+        assert!(goes_on, "the page after {positions:?} starts at {next}");
+        from = next;
     }
 }

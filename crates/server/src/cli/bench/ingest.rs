@@ -55,7 +55,7 @@ impl Args {
 
     fn about(&self) -> Vec<String> {
         vec![
-            format!("{} repetitions of {} s, after 0.5 s of warm-up", self.repetitions, self.seconds),
+            format!("Each measured {} × {} s, after 0.5 s of warm-up", self.repetitions, self.seconds),
             format!(
                 "{} connections of single events, open loops at {OPEN_EVENTS_PER_SECOND} and {FRESH_EVENTS_PER_SECOND} \
                  events/s; {BATCH_CONNECTIONS} connections of batches of {}; {} idempotency keys",

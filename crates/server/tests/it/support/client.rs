@@ -136,7 +136,8 @@ impl Answer {
 
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e} in {}: {}", self.status, self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|e| panic!("{e} in {}: {}", self.status, self.text()))
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {

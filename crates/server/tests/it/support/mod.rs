@@ -6,6 +6,7 @@ pub(crate) mod command;
 pub(crate) mod compress;
 pub(crate) mod files;
 pub(crate) mod patience;
+pub(crate) mod raw;
 pub(crate) mod server;
 pub(crate) mod sse;
 pub(crate) mod walk;

@@ -38,7 +38,12 @@ pub(crate) struct Frame {
 }
 
 /// Opens a stream, from the frame of `last_event_id` on.
-pub(crate) async fn open(client: &Client, key: Option<&str>, path: &str, last_event_id: Option<u64>) -> Stream {
+pub(crate) async fn open(
+    client: &Client,
+    key: Option<&str>,
+    path: &str,
+    last_event_id: Option<u64>,
+) -> Stream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(RECEIVE_BYTES).expect("a smaller buffer");
     let stream = socket.connect(client.address).await.expect("the server listens");
@@ -56,7 +61,12 @@ pub(crate) async fn open(client: &Client, key: Option<&str>, path: &str, last_ev
     }
     let request = request.body(Empty::<Bytes>::new()).expect("a request");
     let answer = sender.send_request(request).await.expect("an answer");
-    Stream { status: answer.status().as_u16(), body: answer.into_body(), buffer: String::new(), _connection: tasks }
+    Stream {
+        status: answer.status().as_u16(),
+        body: answer.into_body(),
+        buffer: String::new(),
+        _connection: tasks,
+    }
 }
 
 impl Stream {

@@ -1,0 +1,49 @@
+//! A bare connection, for what no HTTP client would send.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use tokio::task::block_in_place;
+
+/// When a test gives up waiting for bytes.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// An open connection. Its calls block the test, not the server.
+pub(crate) struct Raw(TcpStream);
+
+impl Raw {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the server listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a time limit");
+        stream.set_write_timeout(Some(DEADLINE)).expect("a time limit");
+        Self(stream)
+    }
+
+    /// Sends all of `bytes`; false if the server closed before.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        block_in_place(|| self.0.write_all(bytes.as_ref())).is_ok()
+    }
+
+    /// All that comes until the server closes.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut answer = Vec::new();
+        // A reset after the answer is as good as an end.
+        let _ = block_in_place(|| self.0.read_to_end(&mut answer));
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// The next `count` bytes.
+    pub(crate) fn take(&mut self, count: usize) -> String {
+        let mut bytes = vec![0; count];
+        block_in_place(|| self.0.read_exact(&mut bytes)).expect("bytes");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+/// Sends bytes and reads until the server closes.
+pub(crate) fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
+    let mut connection = Raw::connect(address);
+    connection.send(bytes);
+    connection.rest()
+}
