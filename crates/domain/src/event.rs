@@ -47,6 +47,8 @@ pub struct Event<'a> {
     pub schema_version: u32,
     /// When it happened, by the sender's clock, in ms since the epoch; `None` means when it was recorded.
     pub occurred_at_ms: Option<i64>,
+    /// What the sender said and the door does not know: one JSON object on one line.
+    pub extra: Option<Cow<'a, str>>,
     /// What the door saw: one JSON object on one line.
     pub context: Cow<'a, str>,
 }

@@ -103,7 +103,8 @@ fn number_end(raw: &[u8], start: usize) -> Result<usize, Fault> {
 fn pointer_at(raw: &str, target: usize, prefix: &str) -> String {
     enum Level {
         Array(usize),
-        Object(String),
+        /// The member at hand; `None` before its name was read.
+        Object(Option<String>),
     }
     // Deep input is the very thing refused here: show the outermost levels only.
     const LEVELS_SHOWN: usize = 32;
@@ -113,20 +114,20 @@ fn pointer_at(raw: &str, target: usize, prefix: &str) -> String {
     while at < target {
         match bytes[at] {
             b'[' => levels.push(Level::Array(0)),
-            b'{' => levels.push(Level::Object(String::new())),
+            b'{' => levels.push(Level::Object(None)),
             b']' | b'}' => {
                 levels.pop();
             }
-            b',' => {
-                if let Some(Level::Array(index)) = levels.last_mut() {
-                    *index += 1;
-                }
-            }
+            b',' => match levels.last_mut() {
+                Some(Level::Array(index)) => *index += 1,
+                Some(Level::Object(name)) => *name = None,
+                None => {}
+            },
             b'"' => {
                 let end = string_end(bytes, at).unwrap_or(bytes.len());
                 let is_key = bytes[end..].iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':');
-                if let (true, Some(Level::Object(key))) = (is_key, levels.last_mut()) {
-                    *key = serde_json::from_str(&raw[at..end]).unwrap_or_default();
+                if let (true, Some(Level::Object(name))) = (is_key, levels.last_mut()) {
+                    *name = serde_json::from_str(&raw[at..end]).ok();
                 }
                 at = end;
                 continue;
@@ -139,7 +140,9 @@ fn pointer_at(raw: &str, target: usize, prefix: &str) -> String {
     for level in levels.iter().take(LEVELS_SHOWN) {
         match level {
             Level::Array(index) => push_token(&mut pointer, &index.to_string()),
-            Level::Object(key) => push_token(&mut pointer, key),
+            Level::Object(Some(name)) => push_token(&mut pointer, name),
+            // The name itself is at fault: the object is the innermost thing with a pointer.
+            Level::Object(None) => {}
         }
     }
     pointer
@@ -222,7 +225,8 @@ mod tests {
         );
         assert_eq!(refused(r#"{"ok":"x","n":[0, -1e400]}"#), ("/data/n/1".into(), "number_out_of_range"));
         assert_eq!(refused(r#"{"a":[[[[1]]]]}"#).1, "too_deep");
-        assert_eq!(refused(r#"{"\udc00":1}"#).1, "lone_surrogate");
+        assert_eq!(refused(r#"{"a":1,"\udc00":1}"#), ("/data".into(), "lone_surrogate"));
+        assert_eq!(refused(r#"{"a":{"b":1,"\udc00":1}}"#).0, "/data/a");
     }
 
     #[test]

@@ -34,6 +34,7 @@ const CORRELATION_ID: u8 = 16;
 const TRACE_ID: u8 = 17;
 const SCHEMA_VERSION: u8 = 18;
 const OCCURRED_AT: u8 = 19;
+const EXTRA: u8 = 20;
 /// First tag that the door, not the sender, fills.
 pub const CONTEXT: u8 = 64;
 
@@ -79,6 +80,7 @@ pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> Encoded {
     if let Some(ms) = event.occurred_at_ms {
         put(out, OCCURRED_AT, &ms.to_le_bytes());
     }
+    put_text(out, EXTRA, event.extra.as_deref());
     let sender_end = out.len();
     put(out, CONTEXT, event.context.as_bytes());
     Encoded { start, sender_end, end: out.len() }
@@ -176,6 +178,7 @@ fn set<'a>(event: &mut Event<'a>, tag: u8, value: &'a [u8]) -> Option<()> {
         TRACE_ID => event.trace_id = Some(text()?),
         SCHEMA_VERSION => event.schema_version = u32::from_le_bytes(value.try_into().ok()?),
         OCCURRED_AT => event.occurred_at_ms = Some(i64::from_le_bytes(value.try_into().ok()?)),
+        EXTRA => event.extra = Some(text()?),
         CONTEXT => event.context = text()?,
         _ => {}
     }
@@ -206,9 +209,10 @@ mod tests {
                 (prop::option::of(text()), prop::option::of(text()), prop::option::of(text())),
             schema_version: u32,
             occurred_at_ms: Option<i64>,
+            extra in prop::option::of(text()),
         ) -> Event<'static> {
             Event { project_id, session_id, event_type, source, actor, target, object, role, content, data, attribution,
-                idempotency_key, correlation_id, trace_id, schema_version, occurred_at_ms, context }
+                idempotency_key, correlation_id, trace_id, schema_version, occurred_at_ms, extra, context }
         }
     }
 

@@ -17,8 +17,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// What a live reader gets next.
 #[derive(Clone, Debug)]
 pub enum Live {
-    /// Events that the filter admits, oldest first, and where to resume after them; perhaps none.
-    Events(Vec<FoundEvent>, Position),
+    /// Events that the filter admits, oldest first; perhaps none.
+    Events(Vec<FoundEvent>),
     /// The reader was too slow: events at `from..to` were left out, and it goes on at `to`.
     Gap {
         /// First position left out.
@@ -56,22 +56,25 @@ impl LiveReader {
         self.position
     }
 
-    /// What comes next; waits for it. Cancel-safe: a call that is dropped loses nothing.
-    pub async fn next(&mut self, query: &Query) -> Result<Live, QueryError> {
+    /// Waits until there is something to read; for ever once the pipeline has stopped. May be dropped at any time.
+    pub async fn ready(&mut self) {
         let position = self.position;
         if self.checkpoint.wait_for(|checkpoint| *checkpoint > position).await.is_err() {
-            // The pipeline has stopped for good; nothing more will come.
             std::future::pending::<()>().await;
         }
-        let checkpoint = *self.checkpoint.borrow_and_update();
+    }
+
+    /// What has come since the last call, gathered for a moment. Dropped half way it loses nothing.
+    pub async fn read(&mut self, query: &Query) -> Result<Live, QueryError> {
+        tokio::time::sleep(PAUSE).await;
+        let checkpoint = (*self.checkpoint.borrow_and_update()).max(self.position);
         if checkpoint.0 - self.position.0 > self.lag_max_events {
             let from = std::mem::replace(&mut self.position, checkpoint);
             return Ok(Live::Gap { from, to: checkpoint });
         }
-        tokio::time::sleep(PAUSE).await;
         let cursor = EventCursor { order: Order::Asc, position: self.position };
         let page = query.events(&self.project, &self.filter, cursor, checkpoint, BATCH_MAX).await?;
         self.position = page.next.map_or(checkpoint, |next| next.position.min(checkpoint));
-        Ok(Live::Events(page.events, self.position))
+        Ok(Live::Events(page.events))
     }
 }

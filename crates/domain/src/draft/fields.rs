@@ -13,6 +13,8 @@ pub struct RawFields<'a> {
     pub members: Vec<(Cow<'a, str>, &'a RawValue)>,
     /// False if the value was something else than an object.
     pub is_object: bool,
+    /// True if a member's name is no Unicode text; the member was left out, so the event must be refused.
+    pub has_broken_name: bool,
     /// True if there were more than [`MEMBERS_MAX`] members; the rest was left out, so the event must be refused.
     pub is_cut: bool,
 }
@@ -28,25 +30,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawFields<'a> {
 
 struct FieldsVisitor;
 
-/// A member's name; borrowed where it holds no escape.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member name")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(text.to_owned())))
-            }
-        }
-        from.deserialize_str(NameVisitor)
+/// The name that a raw JSON string says; borrowed where it holds no escape, `None` if it is no Unicode text.
+fn name_of(raw: &str) -> Option<Cow<'_, str>> {
+    let inner = raw.get(1..raw.len() - 1)?;
+    if inner.contains('\\') {
+        serde_json::from_str::<String>(raw).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
     }
 }
 
@@ -59,16 +49,22 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawFields<'de>, A::Error> {
         let mut members = Vec::with_capacity(12);
-        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+        let mut has_broken_name = false;
+        // Names are read raw: half a surrogate pair in one must not sink the whole request.
+        while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
+            let Some(name) = name_of(name.get()) else {
+                has_broken_name = true;
+                continue;
+            };
             if members.len() == MEMBERS_MAX {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                return Ok(RawFields { members, is_object: true, is_cut: true });
+                return Ok(RawFields { members, is_object: true, has_broken_name, is_cut: true });
             }
             if value.get() != "null" {
                 members.push((name, value));
             }
         }
-        Ok(RawFields { members, is_object: true, is_cut: false })
+        Ok(RawFields { members, is_object: true, has_broken_name, is_cut: false })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawFields<'de>, A::Error> {

@@ -10,6 +10,9 @@ use crate::limits::{EventLimits, ID_MAX_BYTES, SESSION_ID_MAX_CHARS, TYPE_MAX_CH
 use crate::time::UnixMs;
 use crate::{draft::RawFields, json};
 
+/// Most errors of one event that are named: a hostile event must not ask for an endless answer.
+const ERRORS_MAX: usize = 32;
+
 /// Reads the fields of one event. Every refusal is kept in [`FieldReader::errors`]; reading goes on.
 pub struct FieldReader<'r> {
     limits: &'r EventLimits,
@@ -34,7 +37,27 @@ impl<'r> FieldReader<'r> {
     pub fn refuse(&mut self, name: &str, code: &'static str, detail: impl Into<Cow<'static, str>>) {
         let mut pointer = String::new();
         push_token(&mut pointer, name);
-        self.errors.push(FieldError::new(pointer, code, detail));
+        self.push(FieldError::new(pointer, code, detail));
+    }
+
+    /// Keeps an error about the event as a whole.
+    fn refuse_whole(&mut self, code: &'static str, detail: impl Into<Cow<'static, str>>) {
+        self.push(FieldError::new("", code, detail));
+    }
+
+    /// Keeps an error; after [`ERRORS_MAX`] of them one more says that there are others.
+    fn push(&mut self, error: FieldError) {
+        match self.errors.len() {
+            ..ERRORS_MAX => self.errors.push(error),
+            ERRORS_MAX => {
+                self.errors.push(FieldError::new(
+                    "",
+                    "too_many_errors",
+                    format!("only the first {ERRORS_MAX} are named"),
+                ));
+            }
+            _ => {}
+        }
     }
 
     /// Refuses the event because member `name` is not there.
@@ -105,9 +128,27 @@ impl<'r> FieldReader<'r> {
         Some(())
     }
 
+    /// Text to be screened, without white space around it: at most `max_chars` characters of what is left.
+    pub fn trimmed_content<'a>(
+        &mut self,
+        name: &str,
+        raw: &'a RawValue,
+        max_chars: usize,
+    ) -> Option<Cow<'a, str>> {
+        let text = match self.string(name, raw)? {
+            Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+            Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+        };
+        self.bounded(name, text, max_chars)
+    }
+
     /// Text to be screened: at most `max_chars` characters.
     pub fn content<'a>(&mut self, name: &str, raw: &'a RawValue, max_chars: usize) -> Option<Cow<'a, str>> {
         let text = self.string(name, raw)?;
+        self.bounded(name, text, max_chars)
+    }
+
+    fn bounded<'a>(&mut self, name: &str, text: Cow<'a, str>, max_chars: usize) -> Option<Cow<'a, str>> {
         // Bytes bound characters from above, so most texts need no count.
         if text.len() > max_chars {
             let chars = text.chars().count();
@@ -138,7 +179,7 @@ impl<'r> FieldReader<'r> {
         }
         let mut pointer = String::new();
         push_token(&mut pointer, name);
-        json::check(text, self.limits.data_max_depth, &pointer).map_err(|e| self.errors.push(e)).ok()
+        json::check(text, self.limits.data_max_depth, &pointer).map_err(|error| self.push(error)).ok()
     }
 
     /// `{id, type}`, or a bare string as the id.
@@ -159,7 +200,9 @@ impl<'r> FieldReader<'r> {
         let (mut id, mut kind) = (None, None);
         for (member, value) in &fields.members {
             match member.as_ref() {
+                "id" if id.is_some() => self.refuse("id", "repeated", "id is given more than once"),
                 "id" => id = self.id("id", value),
+                "type" if kind.is_some() => self.refuse("type", "repeated", "type is given more than once"),
                 "type" => kind = self.id("type", value),
                 _ => self.refuse(member, "unknown_field", "only id and type are known here"),
             }
@@ -234,8 +277,7 @@ impl<'r> FieldReader<'r> {
     /// Keeps a field that the door does not know. Nothing is lost: it ends in the envelope's `context.extra`.
     pub fn keep_unknown(&mut self, name: &str, raw: &RawValue) {
         if name.len() > ID_MAX_BYTES {
-            self.refuse(
-                "",
+            self.refuse_whole(
                 "name_too_long",
                 format!("member names have at most {ID_MAX_BYTES} bytes, got {}", name.len()),
             );
@@ -261,8 +303,7 @@ impl<'r> FieldReader<'r> {
         object.push('}');
         let max = self.limits.data_max_bytes;
         if object.len() > max {
-            self.refuse(
-                "",
+            self.refuse_whole(
                 "too_long",
                 format!("unknown fields: at most {max} bytes together, got {}", object.len()),
             );

@@ -41,7 +41,7 @@ pub enum RuleError {
 /// Size of one compiled pattern: a rule bomb is refused when it is set, not when it runs.
 const COMPILED_MAX_BYTES: usize = 1 << 20;
 
-/// Masks by regular expressions: in `content`, and in every string of `data`.
+/// Masks by regular expressions: in `content`, and in every string of `data`, `attribution` and `context`.
 pub struct RegexMask {
     rules: Vec<(Regex, String)>,
 }
@@ -90,8 +90,13 @@ impl Mask for RegexMask {
         {
             event.content = Some(masked.into());
         }
-        if let Some(masked) = event.data.as_deref().and_then(|data| self.mask_json(data)) {
-            event.data = Some(masked.into());
+        for object in [&mut event.data, &mut event.attribution] {
+            if let Some(masked) = object.as_deref().and_then(|json| self.mask_json(json)) {
+                *object = Some(masked.into());
+            }
+        }
+        if let Some(masked) = event.extra.as_deref().and_then(|extra| self.mask_json(extra)) {
+            event.extra = Some(masked.into());
         }
         if let Some(masked) = self.mask_json(&event.context) {
             event.context = masked.into();
@@ -112,12 +117,14 @@ mod tests {
         let mut event = Event {
             content: Some("my card is 4111111111111111, ok?".into()),
             data: Some(r#"{"note":["4111111111111111"],"n":4111111111111111}"#.into()),
+            attribution: Some(r#"{"referrer":"/?card=4111111111111111"}"#.into()),
             context: r#"{"extra":{"x":"4111111111111111"}}"#.into(),
             ..Event::default()
         };
         mask(r"\b4\d{15}\b").apply(&mut event);
         assert_eq!(event.content.as_deref(), Some("my card is [masked:card], ok?"));
         assert_eq!(event.data.as_deref(), Some(r#"{"note":["[masked:card]"],"n":4111111111111111}"#));
+        assert_eq!(event.attribution.as_deref(), Some(r#"{"referrer":"/?card=[masked:card]"}"#));
         assert_eq!(event.context, r#"{"extra":{"x":"[masked:card]"}}"#);
     }
 

@@ -12,6 +12,13 @@ use super::{EventPage, FoundEvent, Query, QueryError};
 /// Most records looked at in one step.
 const STEP_MAX: usize = 1000;
 
+/// Records that may match, where to go on, and how many were looked at to find them.
+struct Candidates {
+    records: Vec<Stored>,
+    next: Option<Position>,
+    looked_at: usize,
+}
+
 /// True if the record is one of `project`'s.
 pub(super) fn belongs(stored: &Stored, project: &str) -> bool {
     record::decode(&stored.bytes).is_ok_and(|event| event.project_id == project)
@@ -30,7 +37,7 @@ fn admits_found(filter: &EventFilter, found: &FoundEvent) -> bool {
         }
         None if found.is_screened => filter.admits_assessment(Category::LowRisk, RiskScore::ZERO),
         // Not screened yet: it is listed only when nothing is asked of its risk.
-        None => filter.category.is_none() && filter.min_risk.is_none(),
+        None => filter.category.is_none() && filter.min_risk.is_none_or(|min| min == RiskScore::ZERO),
     }
 }
 
@@ -55,10 +62,11 @@ impl Query {
             && page.events.len() < limit
             && looked_at < self.scan_max_records
         {
-            let (records, after) = self.candidates(project, filter, from, cursor.order, limit).await?;
-            looked_at += records.len().max(1);
-            next = after.filter(|after| cursor.order == Order::Desc || *after < until);
-            let kept = records
+            let found = self.candidates(project, filter, from, cursor.order, limit).await?;
+            looked_at += found.looked_at;
+            next = found.next.filter(|next| cursor.order == Order::Desc || *next < until);
+            let kept = found
+                .records
                 .into_iter()
                 .filter(|r| r.receipt.position < until && admits(filter, project, r))
                 .collect();
@@ -83,16 +91,20 @@ impl Query {
         from: Position,
         order: Order,
         limit: usize,
-    ) -> Result<(Vec<Stored>, Option<Position>), QueryError> {
+    ) -> Result<Candidates, QueryError> {
         // One more than wanted, so that a full page knows where the next one starts.
         let step = (limit + 1).clamp(64, STEP_MAX);
         if filter.wants_risk() && filter.session.is_none() {
             let min_risk = filter.min_risk.unwrap_or(RiskScore::ZERO);
             let page = self.views.risky(project, filter.category, min_risk, from, order, step).await?;
-            return Ok((self.log.get(&page.positions).await?, page.next));
+            // A page that is not full and yet not the last has cost Views all the rows one call may look at.
+            let is_cut = page.next.is_some() && page.positions.len() < step;
+            let looked_at = if is_cut { self.scan_max_records } else { page.positions.len().max(1) };
+            let records = self.log.get(&page.positions).await?;
+            return Ok(Candidates { records, next: page.next, looked_at });
         }
         let stream = stream_hash(project, filter.session.as_deref());
         let page = self.log.find(stream, from, order, step).await?;
-        Ok((page.records, page.next))
+        Ok(Candidates { looked_at: page.records.len().max(1), records: page.records, next: page.next })
     }
 }

@@ -9,8 +9,10 @@ use tidegate_domain::time::UnixMs;
 use crate::sqlite::unreadable;
 
 pub(super) fn insert(control: &Connection, key: &KeyRecord) -> rusqlite::Result<()> {
-    let mut insert =
-        control.prepare_cached("INSERT INTO api_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+    let mut insert = control.prepare_cached(
+        "INSERT INTO api_keys(id, hash, project_id, scopes, label, created_at_ms, expires_at_ms, revoked_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
     let inserted = insert.execute(params![
         key.id,
         key.hash,

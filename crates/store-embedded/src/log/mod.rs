@@ -139,8 +139,8 @@ pub struct SegmentLog {
 impl SegmentLog {
     /// Opens the log in `disk`'s directory, which the caller holds the lock of; makes an empty one if there is none.
     ///
-    /// Cost: reads the index of each full segment and all of the last segment. Errors: [`OpenError`], each in plain
-    /// words; none is worth a retry without a person's doing.
+    /// Cost: reads the index and the last record of each full segment, and all of the last segment.
+    /// Errors: [`OpenError`], each in plain words; none is worth a retry without a person's doing.
     pub fn open(
         disk: Box<dyn Disk>,
         config: LogConfig,

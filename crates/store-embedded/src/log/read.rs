@@ -90,3 +90,43 @@ pub(super) fn find(shared: &Shared, stream: u64, from: u64, order: Order, max: u
     positions.truncate(max);
     Ok(Page { records: get(shared, &positions)?, next })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tidegate_domain::ports::EventLog;
+    use tidegate_testkit::event_log::{PROJECT, Sent, append};
+    use tidegate_testkit::world::{ManualClock, SeededEntropy};
+
+    use super::*;
+    use crate::disk::RealDisk;
+    use crate::log::frame::Meta;
+    use crate::log::index::{Index, KeyEntry};
+    use crate::log::{LogConfig, SegmentLog};
+
+    #[tokio::test]
+    async fn a_record_that_is_indexed_but_not_visible_changes_no_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Box::new(RealDisk::open(dir.path()).unwrap());
+        let entropy = Arc::new(SeededEntropy::new(1));
+        let log =
+            SegmentLog::open(disk, LogConfig::default(), Arc::<ManualClock>::default(), entropy).unwrap();
+        let stored = append(&log, &[Sent::new("0"), Sent::new("1"), Sent::new("2")]).await;
+        assert_eq!(stored.len(), 3);
+        if let Index::Live(live) = &mut *log.shared.segments()[0].index_mut() {
+            let meta = Meta { project: PROJECT, session: None, key: None, fingerprint: None };
+            let recorded_at = live.last_recorded_at();
+            live.push(4000, &meta, KeyEntry { digest: 0, position: 3, recorded_at, crc: 0 });
+        }
+        let positions = |page: &Page| page.records.iter().map(|r| r.receipt.position.0).collect::<Vec<_>>();
+        let newest = log.find(PROJECT, Position(u64::MAX), Order::Desc, 1).await.unwrap();
+        assert_eq!((positions(&newest), newest.next), (vec![2], Some(Position(1))));
+        let all = log.find(PROJECT, Position(0), Order::Asc, 3).await.unwrap();
+        assert_eq!((positions(&all), all.next), (vec![0, 1, 2], None));
+        let page = read(&log.shared, 0, 1000).unwrap();
+        assert_eq!((positions(&page), page.next), (vec![0, 1, 2], Some(Position(3))));
+        assert_eq!(get(&log.shared, &[Position(3)]).unwrap().len(), 0);
+        assert!(log.status().quarantined.is_empty());
+    }
+}

@@ -165,13 +165,12 @@ impl Builder {
     ) -> Result<Index, OpenError> {
         let end = sealed.end();
         let offset = sealed.offsets(end - 1, end)?.first().copied().unwrap_or(0);
-        if offset != 0 && !is_whole(file, header.salt, offset, end - 1)? {
+        // A file that cannot be read now may be readable later, so that is no reason to refuse the start.
+        if offset != 0 && !is_whole(file, header.salt, offset, end - 1).unwrap_or(true) {
             let scanned = scan(file, header, Some(end))?;
             self.report(header, &scanned.damage);
-            let reason = format!(
-                "the end of {} is missing: it was cut, or is an older copy",
-                segment_name(header.first)
-            );
+            let name = segment_name(header.first);
+            let reason = format!("the end of {name} is missing: it was cut, or is an older copy");
             self.quarantine(scanned.index.end(), end, reason);
         }
         Ok(Index::Sealed(sealed))

@@ -58,7 +58,7 @@ fn touched(segment: &[u8], range: std::ops::Range<usize>) -> BTreeSet<u64> {
 async fn any_flipped_bit_costs_at_most_its_record() {
     let (rig, witness) = sound().await;
     let luck = SeededEntropy::new(2);
-    for round in 0..1500 {
+    for round in 0..2000 {
         let disk = rig.disk.copy();
         let names = segments(&disk);
         let name = names[luck.below(names.len() as u64) as usize].clone();

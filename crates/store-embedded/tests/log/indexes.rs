@@ -147,7 +147,8 @@ async fn an_undecided_batch_leaves_nothing_in_its_group() {
     let (rig, witness) = sealed().await;
     let log = rig.start();
     rig.faults.fail(Call::Sync, ".seg", 0, Fault::Wait);
-    rig.faults.fail(Call::Read, ".idx", 0, Fault::Before(BROKEN));
+    // The oldest one, so that no sealing of another segment gets in between.
+    rig.faults.fail(Call::Read, "00000000000000000000.idx", 0, Fault::Before(BROKEN));
     let (old, new) = (witness.acked()[0].0.clone(), Sent::new("new").key(1000, 0).fingerprint(1000, 1000));
     let mut tasks = JoinSet::new();
     for (number, records) in [vec![Sent::new("x")], vec![new.clone(), old], vec![new]].into_iter().enumerate()

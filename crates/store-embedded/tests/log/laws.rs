@@ -18,7 +18,7 @@ mod on_a_real_disk {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn any_life_of_a_log_follows_the_model(life in steps(60)) {

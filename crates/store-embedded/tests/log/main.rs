@@ -14,6 +14,7 @@ mod failed_sync;
 mod faulty_disk;
 mod files;
 mod forged;
+mod format;
 mod full_disk;
 mod indexes;
 mod laws;
