@@ -140,7 +140,8 @@ pub fn log_config(config: &Config) -> LogConfig {
 /// Takes the data directory and opens what is in it.
 pub fn open_stores(config: &Config, screener: &dyn Screener) -> anyhow::Result<Stores> {
     let dir = &config.server.data_dir;
-    std::fs::create_dir_all(dir).with_context(|| format!("data directory {}", dir.display()))?;
+    tidegate_store_embedded::disk::make_dir(dir)
+        .with_context(|| format!("data directory {}", dir.display()))?;
     let lock = DirectoryLock::take(dir).with_context(|| format!("data directory {}", dir.display()))?;
     let log = open_log(&dir.join(LOG_DIR), config)?;
     let views = EmbeddedViews::open(&dir.join(VIEWS_FILE), half_life(config), &fold_version(screener))

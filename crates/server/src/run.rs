@@ -21,6 +21,8 @@ use crate::http::serve::Serving;
 
 /// Says where a running server listens, for the other commands; beside the log.
 pub const SERVER_FILE: &str = "server.json";
+/// Added to the pipeline thread's niceness: about a third of another thread's share when both want to run.
+const PIPELINE_NICENESS: i32 = 5;
 /// Sockets that wait to be accepted, per listener.
 const BACKLOG: i32 = 1024;
 
@@ -98,7 +100,19 @@ async fn announce_owner_key(app: &App) -> anyhow::Result<()> {
 fn run_pipeline(pipeline: Pipeline, stop: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new().name("pipeline".into());
-    Ok(thread.spawn(move || runtime.block_on(pipeline.run(stop)))?)
+    Ok(thread.spawn(move || {
+        step_back();
+        runtime.block_on(pipeline.run(stop));
+    })?)
+}
+
+/// Lets the threads that acknowledge go first when the processor is short: the pipeline can catch up, a client waits.
+fn step_back() {
+    if let Err(error) =
+        rustix::process::setpriority_process(Some(rustix::thread::gettid()), PIPELINE_NICENESS)
+    {
+        tracing::debug!(error = %error, "the pipeline keeps its priority");
+    }
 }
 
 /// Reads the keys again when another process changed them (law A2).

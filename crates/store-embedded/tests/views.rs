@@ -118,13 +118,22 @@ fn a_damaged_file_is_put_aside_each_time() {
     }
 }
 
-#[tokio::test]
-async fn damage_met_while_in_use_is_healed_by_a_restart() {
+/// A file with 500 sessions, closed.
+async fn filled() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let sessions = (0..500).map(|n| SessionKey { project: "p".into(), session: format!("session {n}") });
-    let sessions: Vec<_> = sessions.map(|key| (key, Session::default())).collect();
+    let sessions = (0..500).map(|n| (session_key(n), Session::default())).collect();
     let batch = ViewsBatch { sessions, checkpoint: Position(500), ..ViewsBatch::default() };
     open(&file(&dir)).commit(&batch).await.unwrap();
+    dir
+}
+
+fn session_key(n: u32) -> SessionKey {
+    SessionKey { project: "p".into(), session: format!("session {n}") }
+}
+
+#[tokio::test]
+async fn damage_met_while_in_use_is_healed_by_a_restart() {
+    let dir = filled().await;
     let mut bytes = std::fs::read(file(&dir)).unwrap();
     bytes[40_000..].fill(0xff);
     std::fs::write(file(&dir), &bytes).unwrap();
@@ -137,6 +146,19 @@ async fn damage_met_while_in_use_is_healed_by_a_restart() {
     assert_eq!(open(&file(&dir)).start(), &Start::Damaged { kept_as });
     let views = open(&file(&dir));
     assert_eq!((views.start(), views.checkpoint().await.unwrap()), (&Start::Kept, Position(0)));
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_damage_too() {
+    let dir = filled().await;
+    Connection::open(file(&dir))
+        .unwrap()
+        .execute("UPDATE sessions SET counts = x'ff' WHERE no = 7", [])
+        .unwrap();
+    let views = open(&file(&dir));
+    assert!(views.load_sessions(&[session_key(6)]).await.is_err());
+    drop(views);
+    assert!(matches!(open(&file(&dir)).start(), Start::Damaged { .. }));
 }
 
 #[tokio::test]

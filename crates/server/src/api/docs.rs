@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -16,7 +17,14 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/docs", get(|| std::future::ready(Redirect::permanent("/docs/"))))
         .route("/docs/", get(|| std::future::ready(file(""))))
-        .route("/docs/{*path}", get(|Path(path): Path<String>| std::future::ready(file(&path))))
+        .route("/docs/{*path}", get(|path| std::future::ready(page(path))))
+}
+
+fn page(path: Result<Path<String>, PathRejection>) -> Response {
+    match path {
+        Ok(Path(path)) => file(&path),
+        Err(_) => Problem::not_found("page").into_response(),
+    }
 }
 
 fn file(path: &str) -> Response {

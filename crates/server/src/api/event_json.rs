@@ -49,9 +49,9 @@ pub struct EventJson<'e> {
     occurred_at: UnixMs,
     #[schema(value_type = String, format = DateTime)]
     recorded_at: UnixMs,
-    /// What the door saw, and fields it did not know.
+    /// What the door saw; under `extra`, fields it did not know.
     #[schema(value_type = Object)]
-    context: &'e RawValue,
+    context: Box<RawValue>,
     /// `null` until the event was screened.
     assessment: Option<AssessmentJson>,
 }
@@ -126,6 +126,17 @@ fn reference<'e>(reference: Option<&'e Reference<'_>>) -> Option<ReferenceJson<'
     reference.map(|r| ReferenceJson { id: &r.id, kind: r.kind.as_deref() })
 }
 
+/// What the door saw, with the fields it did not know under `extra`.
+fn context(event: &Event<'_>) -> Option<Box<RawValue>> {
+    let seen = event.context.strip_suffix('}')?;
+    let json = match &event.extra {
+        None => event.context.clone().into_owned(),
+        Some(extra) if seen == "{" => format!("{{\"extra\":{extra}}}"),
+        Some(extra) => format!("{seen},\"extra\":{extra}}}"),
+    };
+    RawValue::from_string(json).ok()
+}
+
 /// Renders an event to JSON. `None` for a record that cannot be read, which the pipeline parks.
 pub fn render(found: &FoundEvent, model_version: &str) -> Option<Box<RawValue>> {
     let event = record::decode(&found.stored.bytes).ok()?;
@@ -163,7 +174,7 @@ fn view<'e>(found: &'e FoundEvent, event: &'e Event<'_>, model_version: &str) ->
         schema_version: event.schema_version,
         occurred_at: event.occurred_at_ms.map_or(receipt.recorded_at, UnixMs),
         recorded_at: receipt.recorded_at,
-        context: raw(&event.context)?,
+        context: context(event)?,
         assessment: assessment.map(|a| AssessmentJson::new(a, content, model_version)),
     })
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use serde::Serialize;
@@ -119,10 +120,11 @@ fn first(order: Order) -> EventCursor {
 pub async fn one(
     State(app): State<Arc<App>>,
     caller: Caller<ToRead>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<OneEvent>, Problem> {
     let not_found = || Problem::not_found("event");
-    let id: EventId = id.parse().map_err(|_| not_found())?;
+    // A path that is no text is no event's either.
+    let id: EventId = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(not_found)?;
     let found = app.query.event(caller.project(), id).await?.ok_or_else(not_found)?;
     let event = event_json::render(&found, app.screener.version()).ok_or_else(not_found)?;
     Ok(Json(OneEvent { event }))

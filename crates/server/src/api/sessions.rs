@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use serde::Serialize;
@@ -211,11 +212,13 @@ fn session_query(app: &App, uri: &Uri) -> Result<(SessionQuery, Option<String>),
 pub async fn one(
     State(app): State<Arc<App>>,
     caller: Caller<ToRead>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<OneSession>, Problem> {
+    let not_found = || Problem::not_found("session");
+    // A path that is no text is no session's either.
+    let Path(id) = id.map_err(|_| not_found())?;
     let now = app.clock.now();
-    let detail =
-        app.query.session(caller.project(), &id, now).await?.ok_or_else(|| Problem::not_found("session"))?;
+    let detail = app.query.session(caller.project(), &id, now).await?.ok_or_else(not_found)?;
     let SessionDetail { row, snapshots, is_cut } = detail;
     let mut session = SessionJson::new(caller.project(), row, now, app.query.half_life());
     session.risk_snapshots = Some(snapshots.into_iter().map(SnapshotJson::from).collect());

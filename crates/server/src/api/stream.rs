@@ -111,24 +111,19 @@ impl Follow {
                 return Some((Ok(self.place().into()), self));
             }
             let wake = (self.last_frame + heartbeat).min(Instant::now() + KEY_CHECK);
-            let live = tokio::select! {
+            let is_ready = tokio::select! {
                 () = self.app.stop.cancelled() => return None,
-                live = self.reader.next(&self.app.query) => Some(live),
-                () = tokio::time::sleep_until(wake) => None,
+                () = self.reader.ready() => true,
+                () = tokio::time::sleep_until(wake) => false,
             };
             if self.credential.as_deref().is_some_and(|key| self.app.access.authenticate(key).is_none()) {
                 return None;
             }
-            let frames = match live {
-                Some(Ok(live)) => self.frames(&live),
-                Some(Err(error)) => {
-                    let cause: &dyn std::error::Error = &error;
-                    tracing::warn!(error = cause, "a live reader was cut off");
-                    return None;
-                }
-                None if self.last_frame.elapsed() >= heartbeat => self.place(),
-                None => String::new(),
-            };
+            let mut frames = if is_ready { self.news().await? } else { String::new() };
+            // Events of others make a reader busy and still leave it silent.
+            if frames.is_empty() && self.last_frame.elapsed() >= heartbeat {
+                frames = self.place();
+            }
             if !frames.is_empty() {
                 self.last_frame = Instant::now();
                 return Some((Ok(frames.into()), self));
@@ -141,13 +136,25 @@ impl Follow {
         format!("id: {}\n\n", self.reader.position())
     }
 
+    /// The frames of what has come; perhaps none. `None` if a store failed.
+    async fn news(&mut self) -> Option<String> {
+        match self.reader.read(&self.app.query).await {
+            Ok(live) => Some(self.frames(&live)),
+            Err(error) => {
+                let cause: &dyn std::error::Error = &error;
+                tracing::warn!(error = cause, "a live reader was cut off");
+                None
+            }
+        }
+    }
+
     fn frames(&self, live: &Live) -> String {
         let mut out = String::new();
         match live {
             Live::Gap { from, to } => {
                 out.push_str(&format!("id: {to}\nevent: gap\ndata: {{\"from\":{from},\"to\":{to}}}\n\n"));
             }
-            Live::Events(events, _) => {
+            Live::Events(events) => {
                 for found in events {
                     let Some(json) = event_json::render(found, self.app.screener.version()) else { continue };
                     let id = found.stored.receipt.position.next();

@@ -47,7 +47,8 @@ pub(super) async fn run(action: KeyAction, config: &Config) -> anyhow::Result<()
 
 async fn open(config: &Config) -> anyhow::Result<Access> {
     let dir = &config.server.data_dir;
-    std::fs::create_dir_all(dir).with_context(|| format!("data directory {}", dir.display()))?;
+    tidegate_store_embedded::disk::make_dir(dir)
+        .with_context(|| format!("data directory {}", dir.display()))?;
     let control = EmbeddedControl::open(&dir.join(CONTROL_FILE)).context("control cannot be opened")?;
     app::open_access(config, Arc::new(control), Arc::new(SystemClock), Arc::new(SystemEntropy)).await
 }

@@ -19,10 +19,12 @@ pub struct DoorContext<'r> {
     pub limits: &'r EventLimits,
     /// The moment of the request.
     pub now: UnixMs,
+    /// Where the sender put the idempotency key.
+    pub key_pointer: &'static str,
     /// The `Idempotency-Key` header, for an event without a key of its own.
     pub idempotency_key: Option<String>,
-    /// The start of the envelope's `context`: a JSON object without its closing brace.
-    prefix: String,
+    /// The envelope's `context`.
+    json: String,
 }
 
 impl<'r> DoorContext<'r> {
@@ -35,25 +37,24 @@ impl<'r> DoorContext<'r> {
         headers: &HeaderMap,
         peer: Option<&Peer>,
     ) -> Self {
-        let mut prefix = format!("{{\"door\":\"{door}\"");
+        let mut json = format!("{{\"door\":\"{door}\"");
         if let Some(Peer(address)) = peer {
-            prefix.push_str(&format!(",\"ip\":\"{}\"", network_of(address.ip())));
+            json.push_str(&format!(",\"ip\":\"{}\"", network_of(address.ip())));
         }
         if let Some(agent) = headers.get(header::USER_AGENT) {
             let agent: String =
                 String::from_utf8_lossy(agent.as_bytes()).chars().take(USER_AGENT_MAX_CHARS).collect();
-            prefix.push_str(",\"userAgent\":");
-            prefix.push_str(&serde_json::Value::from(agent).to_string());
+            json.push_str(",\"userAgent\":");
+            json.push_str(&serde_json::Value::from(agent).to_string());
         }
-        Self { project, limits, now, idempotency_key: None, prefix }
+        json.push('}');
+        let key_pointer = if door == "moderation" { "/event_id" } else { "/idempotencyKey" };
+        Self { project, limits, now, key_pointer, idempotency_key: None, json }
     }
 
-    /// The `context` of one event, with the fields its door did not know.
-    pub fn json(&self, extra: Option<&str>) -> String {
-        match extra {
-            None => format!("{}}}", self.prefix),
-            Some(extra) => format!("{},\"extra\":{extra}}}", self.prefix),
-        }
+    /// The `context` of each event of the request.
+    pub fn json(&self) -> &str {
+        &self.json
     }
 }
 
@@ -91,7 +92,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::USER_AGENT, "a\"},{\"x\":\"y".parse().unwrap());
         let limits = EventLimits::default();
-        let context = DoorContext::new("chat", "p", &limits, UnixMs(0), &headers, None).json(Some("{}"));
+        let context = DoorContext::new("chat", "p", &limits, UnixMs(0), &headers, None).json().to_owned();
         let value: serde_json::Value = serde_json::from_str(&context).unwrap();
         assert_eq!(value["userAgent"], "a\"},{\"x\":\"y");
     }

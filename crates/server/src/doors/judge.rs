@@ -55,7 +55,7 @@ pub(super) async fn judge(
     drop(received);
     app.metrics.refused(&refused);
     let appended = app.intake.append(batch.finish()).await?;
-    Ok(merge(app, candidates.len(), appended, refused))
+    Ok(merge(app, door, candidates.len(), appended, refused))
 }
 
 fn read<'a>(
@@ -67,6 +67,10 @@ fn read<'a>(
     let fields = candidate.as_ref().map_err(|error| vec![error.clone()])?;
     if !fields.is_object {
         return Err(vec![FieldError::new("", "wrong_type", "expected an object")]);
+    }
+    if fields.has_broken_name {
+        let detail = "a member's name holds half of a UTF-16 surrogate pair";
+        return Err(vec![FieldError::new("", "lone_surrogate", detail)]);
     }
     if fields.is_cut {
         let detail = format!("at most {MEMBERS_MAX} members of one event");
@@ -83,6 +87,7 @@ fn read<'a>(
 /// Puts the answers of the log and the refusals back into the order of the request.
 fn merge(
     app: &App,
+    door: &DoorContext<'_>,
     count: usize,
     appended: Vec<Appended>,
     refused: Vec<(usize, Vec<FieldError>)>,
@@ -97,7 +102,7 @@ fn merge(
         match appended.next() {
             Some(Appended::Stored(receipt)) => verdicts.push(Verdict::Stored(receipt)),
             Some(Appended::Duplicate(receipt)) => verdicts.push(Verdict::Duplicate(receipt)),
-            Some(Appended::KeyReused(_)) => verdicts.push(Verdict::Refused(vec![key_reused()])),
+            Some(Appended::KeyReused(_)) => verdicts.push(Verdict::Refused(vec![key_reused(door)])),
             None => {}
         }
     }
@@ -110,8 +115,8 @@ pub(super) const KEY_REUSED: &str = "idempotency-key-reused";
 /// The code of an event for a project the key may not act for.
 pub(super) const OTHER_PROJECT: &str = "other_project";
 
-fn key_reused() -> FieldError {
-    FieldError::new("/idempotencyKey", KEY_REUSED, "this key was used for an event with another body")
+fn key_reused(door: &DoorContext<'_>) -> FieldError {
+    FieldError::new(door.key_pointer, KEY_REUSED, "this key was used for an event with another body")
 }
 
 /// A refused single event as an HTTP problem.

@@ -2,6 +2,7 @@
 
 pub mod chat;
 mod context;
+mod elements;
 mod judge;
 pub mod moderation;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use data_encoding::BASE64;
 use tidegate_domain::ports::{Scope, Scopes};
 use tidegate_engine::access::Grant;
@@ -131,17 +131,17 @@ fn malformed() -> Problem {
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
-/// True for a caller on this machine that is no web page of another site: the peer and the host asked for are both
+/// True for a caller on this machine that is no web page of another site: the peer and each host asked for are
 /// loopback, and so is the origin, if there is one (a page can make a browser here send requests, DNS can lie).
 fn is_local(parts: &Parts) -> bool {
     let peer = parts.extensions.get::<Peer>().is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
-    let host = parts.headers.get(header::HOST).and_then(|v| v.to_str().ok()).is_none_or(is_loopback_host);
-    let origin = parts
-        .headers
-        .get(header::ORIGIN)
-        .and_then(|v| v.to_str().ok())
-        .is_none_or(|origin| origin.split_once("://").is_some_and(|(_, host)| is_loopback_host(host)));
-    peer && host && origin
+    let all = |name: HeaderName, is_ours: fn(&str) -> bool| {
+        parts.headers.get_all(name).iter().all(|value| value.to_str().is_ok_and(is_ours))
+    };
+    let from_here = |origin: &str| origin.split_once("://").is_some_and(|(_, host)| is_loopback_host(host));
+    peer && all(header::HOST, is_loopback_host)
+        && parts.uri.authority().is_none_or(|authority| is_loopback_host(authority.as_str()))
+        && all(header::ORIGIN, from_here)
 }
 
 fn is_loopback_host(host: &str) -> bool {

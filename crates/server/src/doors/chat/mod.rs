@@ -55,8 +55,8 @@ pub async fn post_events(
     let media = body::media(&headers, &[Media::Json, Media::Ndjson])?;
     let payload = app.bodies.read(&headers, body).await?;
     let text = body::text(&payload.bytes)?;
-    let events = split::split(text, media).map_err(|error| judge::problem(vec![error]))?;
     let max = app.config.intake.batch_max_events;
+    let events = split::split(text, media, max).map_err(|error| judge::problem(vec![error]))?;
     if events.len() > max {
         let detail = format!("at most intake.batch_max_events, {max}, events at once, got {}", events.len());
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "batch-too-large", detail));
@@ -71,7 +71,7 @@ pub async fn post_events(
             answer::one(&app, caller.project(), verdict, waiting).await?
         }
         Events::Many(events) => {
-            let verdicts = judge(&app, &door, &events, text.len(), parse::parse).await?;
+            let verdicts = judge(&app, &door, &events.candidates, text.len(), parse::parse).await?;
             if let Waiting::Screened = waiting {
                 answer::wait(&app, &verdicts).await;
             }

@@ -93,7 +93,8 @@ fn complete<'a>(mut event: Event<'a>, door: &DoorContext<'_>, reader: &mut Field
     if event.idempotency_key.is_none() {
         event.idempotency_key = door.idempotency_key.clone().map(Cow::Owned);
     }
-    event.context = door.json(reader.take_extra().as_deref()).into();
+    event.extra = reader.take_extra().map(Cow::Owned);
+    event.context = door.json().to_owned().into();
     event
 }
 

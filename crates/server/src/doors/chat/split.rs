@@ -4,42 +4,39 @@ use serde_json::value::RawValue;
 use tidegate_domain::draft::RawFields;
 use tidegate_domain::fault::FieldError;
 
+use crate::doors::elements::{Elements, elements, lines};
 use crate::doors::judge::{Candidate, invalid_json};
 use crate::http::body::Media;
 
 /// The events of a body.
 pub(super) enum Events<'a> {
     One(Candidate<'a>),
-    Many(Vec<Candidate<'a>>),
+    Many(Elements<'a>),
 }
 
 impl Events<'_> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::One(_) => 1,
-            Self::Many(events) => events.len(),
+            Self::Many(events) => events.count,
         }
     }
 }
 
-/// Splits `text`. Errors: the whole is no JSON, or a JSON value that holds no events.
-pub(super) fn split(text: &str, media: Media) -> Result<Events<'_>, FieldError> {
+/// Splits `text`, of which at most `max` events are kept. Errors: the whole is no JSON, or a JSON value that holds no
+/// events.
+pub(super) fn split(text: &str, media: Media, max: usize) -> Result<Events<'_>, FieldError> {
     if media == Media::Ndjson {
-        return Ok(Events::Many(lines(text)));
+        return Ok(Events::Many(lines(text, max)));
     }
     match text.trim_start().as_bytes().first() {
         None => Err(FieldError::new("", "invalid_json", "the body is empty")),
-        Some(b'[') => many(text),
-        Some(_) => object(text),
+        Some(b'[') => elements(text, max).map(Events::Many),
+        Some(_) => object(text, max),
     }
 }
 
-fn many(text: &str) -> Result<Events<'_>, FieldError> {
-    let events: Vec<RawFields<'_>> = serde_json::from_str(text).map_err(|error| invalid_json(&error))?;
-    Ok(Events::Many(events.into_iter().map(Ok).collect()))
-}
-
-fn object(text: &str) -> Result<Events<'_>, FieldError> {
+fn object(text: &str, max: usize) -> Result<Events<'_>, FieldError> {
     let fields: RawFields<'_> = serde_json::from_str(text).map_err(|error| invalid_json(&error))?;
     let list: Option<&RawValue> =
         fields.members.iter().find(|(name, _)| name == "events").map(|(_, value)| *value);
@@ -59,16 +56,8 @@ fn object(text: &str) -> Result<Events<'_>, FieldError> {
                 "beside `events` nothing is known; put it into each event",
             ))
         }
-        Some(list) => many(list.get()),
+        Some(list) => elements(list.get(), max).map(Events::Many),
     }
-}
-
-/// One event a line; empty lines are skipped, a broken line is one bad event.
-fn lines(text: &str) -> Vec<Candidate<'_>> {
-    text.lines()
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| serde_json::from_str(line).map_err(|error| invalid_json(&error)))
-        .collect()
 }
 
 #[cfg(test)]
@@ -76,12 +65,12 @@ mod tests {
     use super::*;
 
     fn count(text: &str, media: Media) -> Result<usize, &'static str> {
-        split(text, media).map(|events| events.len()).map_err(|error| error.code)
+        split(text, media, 1000).map(|events| events.len()).map_err(|error| error.code)
     }
 
     #[test]
     fn all_four_shapes_are_split() {
-        assert!(matches!(split(r#"{"type":"a"}"#, Media::Json), Ok(Events::One(Ok(_)))));
+        assert!(matches!(split(r#"{"type":"a"}"#, Media::Json, 9), Ok(Events::One(Ok(_)))));
         assert_eq!(count(r#" [{"type":"a"}, 7]"#, Media::Json), Ok(2));
         assert_eq!(count(r#"{"events":[{},{},{}]}"#, Media::Json), Ok(3));
         assert_eq!(count("{}\n\n{oops\r\n{}", Media::Ndjson), Ok(3));

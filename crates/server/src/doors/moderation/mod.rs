@@ -25,7 +25,8 @@ use tidegate_domain::draft::RawFields;
 use utoipa::ToSchema;
 
 use super::DoorContext;
-use super::judge::{self, Candidate, Verdict, judge};
+use super::elements::{Elements, elements};
+use super::judge::{self, Verdict, judge};
 use crate::app::App;
 use crate::http::Problem;
 use crate::http::auth::{Caller, Peer, ToIngest};
@@ -151,13 +152,11 @@ pub async fn ingest_batch(
     body::media(&headers, &[Media::Json])?;
     let payload = app.bodies.read(&headers, body).await?;
     let text = body::text(&payload.bytes)?;
-    let events = batch_events(text)?;
     let max = app.config.intake.moderation_batch_max_events;
-    if events.len() > max {
-        let detail = format!(
-            "at most intake.moderation_batch_max_events, {max}, events at once, got {}",
-            events.len()
-        );
+    let Elements { candidates: events, count } = batch_events(text, max)?;
+    if count > max {
+        let detail =
+            format!("at most intake.moderation_batch_max_events, {max}, events at once, got {count}");
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "batch-too-large", detail));
     }
     let now = app.clock.now();
@@ -173,7 +172,7 @@ fn parse_json<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Problem
     serde_json::from_str(text).map_err(|error| judge::problem(vec![judge::invalid_json(&error)]))
 }
 
-fn batch_events(text: &str) -> Result<Vec<Candidate<'_>>, Problem> {
+fn batch_events(text: &str, max: usize) -> Result<Elements<'_>, Problem> {
     let fields: RawFields<'_> = parse_json(text)?;
     let missing =
         |code, detail| judge::problem(vec![tidegate_domain::fault::FieldError::new("/events", code, detail)]);
@@ -182,8 +181,7 @@ fn batch_events(text: &str) -> Result<Vec<Candidate<'_>>, Problem> {
     if !list.get().starts_with('[') {
         return Err(missing("wrong_type", "expected an array"));
     }
-    let events: Vec<RawFields<'_>> = parse_json(list.get())?;
-    Ok(events.into_iter().map(Ok).collect())
+    elements(list.get(), max).map_err(|error| judge::problem(vec![error]))
 }
 
 /// The connector's id, to be given back; whatever else is wrong with the event.

@@ -50,7 +50,8 @@ pub(in crate::doors) fn parse<'a>(
     require(app, &seen, reader);
     event.project_id = door.project.to_owned().into();
     place(&mut event, channel);
-    event.context = door.json(reader.take_extra().as_deref()).into();
+    event.extra = reader.take_extra().map(Cow::Owned);
+    event.context = door.json().to_owned().into();
     Some((event, rule(app)))
 }
 
@@ -99,20 +100,13 @@ fn content<'a>(
     reader: &mut FieldReader<'_>,
 ) -> Option<Cow<'a, str>> {
     let limits = reader.limits();
-    let text = trimmed(reader.content(name, raw, limits.moderation_content_max_chars)?);
+    let text = reader.trimmed_content(name, raw, limits.moderation_content_max_chars)?;
     let (min, chars) = (app.config.intake.moderation_content_min_chars, text.chars().count());
     if chars < min {
         reader.refuse(name, "too_short", format!("at least {min} characters after trimming, got {chars}"));
         return None;
     }
     Some(text)
-}
-
-fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
-    }
 }
 
 fn lower_case(name: Cow<'_, str>) -> Cow<'_, str> {

@@ -1,36 +1,24 @@
 //! Encoded bodies.
 
-use std::io::{Read, Write};
+use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    gzip_from(bytes)
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("memory takes all");
+    encoder.finish().expect("memory takes all")
 }
 
 pub(crate) fn deflate(bytes: &[u8]) -> Vec<u8> {
-    deflate_from(bytes)
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("memory takes all");
+    encoder.finish().expect("memory takes all")
 }
 
 pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
-    zstd_from(bytes)
-}
-
-pub(crate) fn gzip_from(mut source: impl Read) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    std::io::copy(&mut source, &mut encoder).expect("memory takes all");
-    encoder.finish().expect("memory takes all")
-}
-
-pub(crate) fn deflate_from(mut source: impl Read) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-    std::io::copy(&mut source, &mut encoder).expect("memory takes all");
-    encoder.finish().expect("memory takes all")
-}
-
-pub(crate) fn zstd_from(source: impl Read) -> Vec<u8> {
-    ::zstd::stream::encode_all(source, 1).expect("memory takes all")
+    ::zstd::stream::encode_all(bytes, 1).expect("memory takes all")
 }
 
 /// A zstd frame that asks for a window of `2^log` bytes.

@@ -63,6 +63,13 @@ impl TestServer {
         }
     }
 
+    /// Stops, fails to start again, and says why.
+    pub(crate) async fn refused_restart(&mut self) -> String {
+        self.stop().await;
+        let refused = run::start(self.config.clone()).await.err().expect("the server does not start");
+        format!("{refused:#}")
+    }
+
     /// Starts again on the same directory, after [`TestServer::stop`] if it runs.
     pub(crate) async fn restart(&mut self) {
         self.stop().await;

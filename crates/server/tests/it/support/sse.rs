@@ -61,12 +61,20 @@ pub(crate) async fn open(
     }
     let request = request.body(Empty::<Bytes>::new()).expect("a request");
     let answer = sender.send_request(request).await.expect("an answer");
-    Stream {
+    let mut stream = Stream {
         status: answer.status().as_u16(),
         body: answer.into_body(),
         buffer: String::new(),
         _connection: tasks,
+    };
+    if stream.status == 200 {
+        let first = stream.next().await.expect("a first frame");
+        assert!(
+            first.id.is_some() && first.event.is_empty(),
+            "the first frame says where to resume: {first:?}"
+        );
     }
+    stream
 }
 
 impl Stream {
@@ -75,11 +83,11 @@ impl Stream {
         tokio::time::timeout(DEADLINE, self.frame()).await.expect("a frame, or the end")
     }
 
-    /// The next frame that is no comment; `None` at the end.
+    /// The next frame that dispatches an event; `None` at the end.
     pub(crate) async fn next_event(&mut self) -> Option<Frame> {
         loop {
             let frame = self.next().await?;
-            if frame.comment.is_empty() {
+            if !frame.event.is_empty() {
                 return Some(frame);
             }
         }
