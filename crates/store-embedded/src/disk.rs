@@ -31,6 +31,8 @@ pub trait DiskFile: Send + Sync {
     fn sync_data(&self) -> io::Result<()>;
     /// The file's length in bytes.
     fn size(&self) -> io::Result<u64>;
+    /// The file's bytes will hardly be read soon: their memory may serve others. A hint, and nothing but a hint.
+    fn forget(&self) {}
 }
 
 /// Makes the directory `dir` and those above it that are missing, so that a power cut does not take them again.
@@ -115,6 +117,12 @@ impl DiskFile for RealFile {
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    fn forget(&self) {
+        if let Err(error) = rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::DontNeed) {
+            tracing::debug!(error = %error, "a file's memory could not be given back");
+        }
     }
 }
 

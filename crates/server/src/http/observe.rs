@@ -20,23 +20,21 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id that is taken from a client.
 const REQUEST_ID_MAX_BYTES: usize = 128;
 
-/// Who a request is, for handlers and log lines.
-#[derive(Clone, Debug)]
-pub struct RequestMeta {
+/// Who a request is, for its log line and its answer.
+struct RequestMeta {
     /// The client's `x-request-id`, or a new one.
-    pub id: String,
+    id: String,
     /// The trace id of an inbound `traceparent`.
-    pub trace_id: Option<String>,
+    trace_id: Option<String>,
 }
 
 /// The middleware.
-pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let meta = RequestMeta { id: request_id(&app, request.headers()), trace_id: trace_id(request.headers()) };
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    request.extensions_mut().insert(meta.clone());
     let limit = Duration::from_millis(app.config.server.request_timeout_ms);
     let answered = tokio::time::timeout(limit, AssertUnwindSafe(next.run(request)).catch_unwind()).await;
     let mut response = match answered {

@@ -8,7 +8,7 @@ use crate::support::client::Call;
 use crate::support::{compress, walk};
 
 /// What the server may hold at most: a body on each decoding thread, what becomes of it, and itself.
-const MEMORY_MAX_BYTES: u64 = 256 << 20;
+const MEMORY_MAX_BYTES: u64 = 384 << 20;
 const ROUTES: [&str; 4] = ["/v1/events", "/v1/events/ingest", "/v1/events/ingest-batch", "/v1/risk/screen"];
 
 /// Half a gigabyte of one digit, as gzip: many members, which is quicker to make than a long one.

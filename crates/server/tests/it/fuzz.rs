@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use crate::support::server::{self, TestServer};
 use crate::support::{compress, walk};
 
-const CASES: u32 = 400;
+const CASES: u32 = 3000;
 const ROUTES: [&str; 4] = ["/v1/events", "/v1/events/ingest", "/v1/events/ingest-batch", "/v1/risk/screen"];
 
 /// Names that mean something somewhere.

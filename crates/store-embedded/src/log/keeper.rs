@@ -9,6 +9,9 @@ use super::shared::Shared;
 /// Tasks that may wait: a full queue makes the writer wait.
 pub(super) const TASKS_MAX: usize = 8;
 
+/// Full segments whose bytes the system keeps in memory as it likes.
+const CACHED_SEGMENTS: usize = 2;
+
 pub(super) enum Task {
     /// Make a segment of this size ready, in bytes.
     PrepareSpare { size: u64 },
@@ -24,6 +27,8 @@ pub(super) fn run(shared: &Shared, tasks: &mpsc::Receiver<Task>) {
             Task::Seal => {
                 if let Some((_, full)) = shared.segments().split_last() {
                     full.iter().for_each(|segment| seal(shared, segment));
+                    // What was written lately is what is read; older segments must not push others out of memory.
+                    full.iter().rev().nth(CACHED_SEGMENTS).iter().for_each(|segment| segment.file.forget());
                 }
             }
         }
