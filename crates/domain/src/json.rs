@@ -20,15 +20,15 @@ struct Fault {
 ///
 /// - `raw`: syntactically valid JSON of any kind.
 /// - `depth_max`: deepest allowed nesting of arrays and objects.
-/// - Errors name the innermost field, as a pointer under `pointer`. Cost O(n), no allocation when all is well.
-pub fn check(raw: &str, depth_max: usize, pointer: &str) -> Result<(), FieldError> {
+/// - Errors name the innermost field, as a pointer from the top of `raw`. Cost O(n), no allocation when all is well.
+pub fn check(raw: &str, depth_max: usize) -> Result<(), FieldError> {
     scan(raw.as_bytes(), depth_max).map_err(|fault| {
         let detail: Cow<'static, str> = match fault.code {
             "too_deep" => format!("nested deeper than {depth_max} levels").into(),
             "number_out_of_range" => "the number does not fit a 64-bit float".into(),
             _ => "the string holds half of a UTF-16 surrogate pair".into(),
         };
-        FieldError::new(pointer_at(raw, fault.at, pointer), fault.code, detail)
+        FieldError::new(pointer_at(raw, fault.at), fault.code, detail)
     })
 }
 
@@ -99,8 +99,8 @@ fn number_end(raw: &[u8], start: usize) -> Result<usize, Fault> {
     Ok(start + len)
 }
 
-/// The JSON pointer, under `prefix`, of the innermost value or member that holds byte `target` of valid JSON.
-fn pointer_at(raw: &str, target: usize, prefix: &str) -> String {
+/// The JSON pointer of the innermost value or member that holds byte `target` of valid JSON.
+fn pointer_at(raw: &str, target: usize) -> String {
     enum Level {
         Array(usize),
         /// The member at hand; `None` before its name was read.
@@ -136,7 +136,7 @@ fn pointer_at(raw: &str, target: usize, prefix: &str) -> String {
         }
         at += 1;
     }
-    let mut pointer = prefix.to_owned();
+    let mut pointer = String::new();
     for level in levels.iter().take(LEVELS_SHOWN) {
         match level {
             Level::Array(index) => push_token(&mut pointer, &index.to_string()),
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     fn refused(raw: &str) -> (String, &'static str) {
-        let error = check(raw, 4, "/data").unwrap_err();
+        let error = check(raw, 4).unwrap_err();
         (error.pointer, error.code)
     }
 
@@ -221,25 +221,25 @@ mod tests {
     fn the_pointer_names_the_innermost_field() {
         assert_eq!(
             refused(r#"{"a":{"b/c":[1,2,{"d":"\ud800"}]}}"#),
-            ("/data/a/b~1c/2/d".into(), "lone_surrogate")
+            ("/a/b~1c/2/d".into(), "lone_surrogate")
         );
-        assert_eq!(refused(r#"{"ok":"x","n":[0, -1e400]}"#), ("/data/n/1".into(), "number_out_of_range"));
+        assert_eq!(refused(r#"{"ok":"x","n":[0, -1e400]}"#), ("/n/1".into(), "number_out_of_range"));
         assert_eq!(refused(r#"{"a":[[[[1]]]]}"#).1, "too_deep");
-        assert_eq!(refused(r#"{"a":1,"\udc00":1}"#), ("/data".into(), "lone_surrogate"));
-        assert_eq!(refused(r#"{"a":{"b":1,"\udc00":1}}"#).0, "/data/a");
+        assert_eq!(refused(r#"{"a":1,"\udc00":1}"#), (String::new(), "lone_surrogate"));
+        assert_eq!(refused(r#"{"a":{"b":1,"\udc00":1}}"#).0, "/a");
     }
 
     #[test]
     fn ten_thousand_levels_are_refused_without_recursion() {
         let raw = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
-        assert_eq!(check(&raw, 32, "").unwrap_err().code, "too_deep");
+        assert_eq!(check(&raw, 32).unwrap_err().code, "too_deep");
     }
 
     #[test]
     fn a_long_integer_and_a_pair_of_surrogates_are_kept() {
         let raw =
             r#"{"big":123456789012345678901234567890,"smile":"\ud83d\ude00","quote":"\"{[","tiny":1e-400}"#;
-        assert_eq!(check(raw, 4, ""), Ok(()));
+        assert_eq!(check(raw, 4), Ok(()));
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
         fn any_valid_json_is_scanned_without_panic(text in "\\PC*", depth in 0usize..6) {
             let mut value = serde_json::json!(text);
             for _ in 0..depth { value = serde_json::json!([value]); }
-            prop_assert_eq!(check(&value.to_string(), 4, "").is_ok(), depth <= 4);
+            prop_assert_eq!(check(&value.to_string(), 4).is_ok(), depth <= 4);
         }
     }
 }

@@ -11,7 +11,7 @@ use tidegate_domain::risk::HalfLife;
 use tidegate_engine::access::Access;
 use tidegate_engine::intake::{Intake, Mask, MaskRule, RegexMask};
 use tidegate_engine::pipeline::Pipeline;
-use tidegate_engine::query::Query;
+use tidegate_engine::query::{Limits, Query};
 use tidegate_screening::{LexicalScreener, Lexicon};
 use tidegate_store_embedded::control::EmbeddedControl;
 use tidegate_store_embedded::disk::RealDisk;
@@ -183,7 +183,10 @@ pub async fn assemble(
         Arc::clone(&views),
         pipeline.checkpoint(),
         half_life,
-        config.query.scan_max_records,
+        Limits {
+            scan_max_records: config.query.scan_max_records,
+            page_max_bytes: config.query.page_max_bytes,
+        },
     );
     let control: Arc<dyn Control> = stores.control.clone();
     let access = open_access(&config, control, Arc::clone(&clock), Arc::clone(&entropy)).await?;

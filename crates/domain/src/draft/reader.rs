@@ -177,9 +177,13 @@ impl<'r> FieldReader<'r> {
             self.refuse(name, "too_long", format!("at most {max} bytes of JSON, got {}", text.len()));
             return None;
         }
-        let mut pointer = String::new();
-        push_token(&mut pointer, name);
-        json::check(text, self.limits.data_max_depth, &pointer).map_err(|error| self.push(error)).ok()
+        json::check(text, self.limits.data_max_depth)
+            .map_err(|error| {
+                let mut pointer = String::new();
+                push_token(&mut pointer, name);
+                self.push(error.under(&pointer));
+            })
+            .ok()
     }
 
     /// `{id, type}`, or a bare string as the id.

@@ -165,8 +165,8 @@ impl Pipeline {
         }
         self.cache.put(batch.sessions);
         report.total = started.elapsed();
-        self.checkpoint.send_replace(next);
         self.observer.committed(&report);
+        self.checkpoint.send_replace(next);
         Ok(next.0 - from.0)
     }
 

@@ -9,7 +9,8 @@ use tidegate_domain::record;
 
 use super::{EventPage, FoundEvent, Query, QueryError};
 
-/// Most records looked at in one step.
+/// Records looked at in the first step, before anything is known of their size, and in any later one.
+const STEP_FIRST: usize = 64;
 const STEP_MAX: usize = 1000;
 
 /// Records that may match, where to go on, and how many were looked at to find them.
@@ -17,6 +18,15 @@ struct Candidates {
     records: Vec<Stored>,
     next: Option<Position>,
     looked_at: usize,
+}
+
+impl Candidates {
+    /// How many records to look at next: about `bytes_max` of them, if they are like these.
+    fn next_step(&self, bytes_max: usize) -> usize {
+        let bytes: usize = self.records.iter().map(|record| record.bytes.len()).sum();
+        let mean = bytes / self.records.len().max(1);
+        (bytes_max / mean.max(1)).clamp(1, STEP_MAX)
+    }
 }
 
 /// True if the record is one of `project`'s.
@@ -45,7 +55,7 @@ impl Query {
     /// A page of a project's events that `filter` admits, at positions below `until`.
     ///
     /// - `cursor`: where to start and which way; `limit`: 1..=1000 events.
-    /// - The page is short, but has a cursor, when `scan_max_records` records were looked at.
+    /// - The page is short, but has a cursor, when the [`Limits`](super::Limits) on work or bytes are reached.
     /// - Errors: [`QueryError`], may be retried.
     pub async fn events(
         &self,
@@ -57,13 +67,16 @@ impl Query {
     ) -> Result<EventPage, QueryError> {
         let mut page = EventPage::default();
         let mut next = Some(cursor.position);
-        let mut looked_at = 0;
+        let (mut looked_at, mut bytes, mut step, mut is_full) = (0, 0, STEP_FIRST, false);
         while let Some(from) = next
             && page.events.len() < limit
-            && looked_at < self.scan_max_records
+            && looked_at < self.limits.scan_max_records
+            && !is_full
         {
-            let found = self.candidates(project, filter, from, cursor.order, limit).await?;
+            let allowed = step.min(self.limits.scan_max_records - looked_at);
+            let found = self.candidates(project, filter, from, cursor.order, allowed).await?;
             looked_at += found.looked_at;
+            step = found.next_step(self.limits.page_max_bytes);
             next = found.next.filter(|next| cursor.order == Order::Desc || *next < until);
             let kept = found
                 .records
@@ -72,7 +85,11 @@ impl Query {
                 .collect();
             let found = self.with_assessments(project, kept).await?;
             for event in found.into_iter().filter(|found| admits_found(filter, found)) {
-                if page.events.len() == limit {
+                bytes += event.stored.bytes.len();
+                // An event larger than a page gets one to itself.
+                is_full = page.events.len() == limit
+                    || (bytes > self.limits.page_max_bytes && !page.events.is_empty());
+                if is_full {
                     next = Some(event.stored.receipt.position);
                     break;
                 }
@@ -90,16 +107,14 @@ impl Query {
         filter: &EventFilter,
         from: Position,
         order: Order,
-        limit: usize,
+        step: usize,
     ) -> Result<Candidates, QueryError> {
-        // One more than wanted, so that a full page knows where the next one starts.
-        let step = (limit + 1).clamp(64, STEP_MAX);
         if filter.wants_risk() && filter.session.is_none() {
             let min_risk = filter.min_risk.unwrap_or(RiskScore::ZERO);
             let page = self.views.risky(project, filter.category, min_risk, from, order, step).await?;
             // A page that is not full and yet not the last has cost Views all the rows one call may look at.
             let is_cut = page.next.is_some() && page.positions.len() < step;
-            let looked_at = if is_cut { self.scan_max_records } else { page.positions.len().max(1) };
+            let looked_at = if is_cut { self.limits.scan_max_records } else { page.positions.len().max(1) };
             let records = self.log.get(&page.positions).await?;
             return Ok(Candidates { records, next: page.next, looked_at });
         }

@@ -49,25 +49,34 @@ pub struct EventPage {
     pub next: Option<EventCursor>,
 }
 
+/// How much one page may cost (law 8). A page that reaches a limit is short, and has a cursor.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Records looked at.
+    pub scan_max_records: usize,
+    /// Bytes of the events on the page.
+    pub page_max_bytes: usize,
+}
+
 /// Answers questions about events and sessions.
 pub struct Query {
     log: Arc<dyn EventLog>,
     views: Arc<dyn Views>,
     checkpoint: watch::Receiver<Position>,
     half_life: HalfLife,
-    scan_max_records: usize,
+    limits: Limits,
 }
 
 impl Query {
-    /// Queries over a log and its Views. `scan_max_records` bounds the records looked at for one page.
+    /// Queries over a log and its Views.
     pub fn new(
         log: Arc<dyn EventLog>,
         views: Arc<dyn Views>,
         checkpoint: watch::Receiver<Position>,
         half_life: HalfLife,
-        scan_max_records: usize,
+        limits: Limits,
     ) -> Self {
-        Self { log, views, checkpoint, half_life, scan_max_records }
+        Self { log, views, checkpoint, half_life, limits }
     }
 
     /// The first position not yet folded.

@@ -178,6 +178,8 @@ pub struct Query {
     pub page_max: usize,
     /// Records one query may look at; at least `page_max`.
     pub scan_max_records: usize,
+    /// Bytes of the events on one page.
+    pub page_max_bytes: usize,
 }
 
 /// `[access]`

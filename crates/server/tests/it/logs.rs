@@ -21,7 +21,7 @@ async fn spread(server: &ChildServer, key: &str) {
     client.post("/v1/events?wait=screened").header("user-agent", CANARY).json(&event).send().await.ok();
     client
         .post("/v1/events")
-        .header("idempotency-key", &format!("{CANARY}-2"))
+        .header("idempotency-key", format!("{CANARY}-2"))
         .json(&json!({"type": "a"}))
         .send()
         .await

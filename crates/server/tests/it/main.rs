@@ -1,5 +1,11 @@
 //! One integration binary: a module per capability.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a helper of a test fails and speaks like the test"
+)]
+
 mod access;
 mod back_pressure;
 mod bad_input;

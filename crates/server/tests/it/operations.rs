@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::support::server::{TestServer, start};
+use crate::support::client::Client;
+use crate::support::server::{TestServer, start, start_with};
 use crate::support::{INSULT, walk};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,4 +264,20 @@ async fn unknown_paths_and_methods_are_problems() {
     server.get("/v1/events/ingest").await.problem(405, "method-not-allowed");
     let head = server.call(Method::HEAD, "/health").send().await;
     assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_address_serves_everything() {
+    let server = start_with(|config| config.server.listen = vec![([127, 0, 0, 1], 0).into(); 3]).await;
+    let [first, second, third] = server.addresses() else { panic!("three addresses") };
+    assert!(first != second && second != third);
+    let receipt = Client::new(*second).store(json!({"type": "a"})).await;
+    let path = format!("/v1/events/{}", receipt["eventId"].as_str().unwrap());
+    for address in [first, second, third] {
+        assert_eq!(Client::new(*address).read(&path).await["event"]["type"], "a");
+        assert_eq!(Client::new(*address).get("/v1/metrics").await.status, 200);
+    }
+    let file = std::fs::read_to_string(server.data_dir().join("server.json")).unwrap();
+    let said: Value = serde_json::from_str(&file).unwrap();
+    assert_eq!(said["addresses"], json!([first, second, third]), "for the other commands");
 }

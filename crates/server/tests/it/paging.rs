@@ -47,12 +47,13 @@ fn is_unique(rows: &[Value], pointer: &str) -> bool {
 async fn events_are_walked_just_once_while_writes_go_on() {
     let server = start().await;
     let event = |n: usize| {
-        let content = if n % 2 == 0 { INSULT } else { "hello" };
+        let content = if n.is_multiple_of(2) { INSULT } else { "hello" };
         json!({"type": "early", "sessionId": format!("s{}", n % 5), "content": content, "data": {"n": n}})
     };
     server.store_all((0..200).map(event)).await;
     server.caught_up().await;
-    let lists: [(&str, fn(&u64) -> bool); 4] = [
+    type Wanted = fn(&u64) -> bool;
+    let lists: [(&str, Wanted); 4] = [
         ("limit=7&order=desc", |_| true),
         ("limit=7&order=desc&minRisk=0.5", |n| n % 2 == 0),
         ("limit=7&order=desc&sessionId=s3", |n| n % 5 == 3),
@@ -166,4 +167,33 @@ async fn a_search_for_little_goes_on_by_cursor_and_finds_it() {
     let found = walk::events(&server, "type=needle").await;
     assert_eq!(walk::texts(&found, "/type"), ["needle"]);
     assert!(walk::events(&server, "type=nothing").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_large_events_is_short_and_the_walk_still_whole() {
+    let server = start_with(|config| config.query.page_max_bytes = 100_000).await;
+    let sizes = [30_000, 49_000, 10, 49_000, 49_000, 200_000, 10, 10, 30_000, 30_000, 30_000, 30_000];
+    let event = |(n, size): (usize, &usize)| {
+        // Four bytes a character, which is as large as content gets.
+        let content = "😀".repeat(size / 4);
+        json!({"type": "a", "sessionId": "s", "content": content, "data": {"n": n}})
+    };
+    server.store_all(sizes.iter().enumerate().map(event)).await;
+    server.caught_up().await;
+    for (query, expected) in
+        [("order=asc", (0..12).collect::<Vec<_>>()), ("order=desc", (0..12).rev().collect())]
+    {
+        for limit in [1, 2, 50, 1000] {
+            let path = format!("/v1/events?{query}&limit={limit}");
+            let page = server.get(&path).await;
+            assert!(page.body.len() < 220_000, "{path}: {} bytes", page.body.len());
+            let events = walk::events(&server, &format!("{query}&limit={limit}")).await;
+            let numbers: Vec<_> = events.iter().map(|event| event["data"]["n"].as_u64().unwrap()).collect();
+            assert_eq!(numbers, expected, "{path}");
+        }
+    }
+    let mut stream = crate::support::sse::open(&server, None, "/v1/events/stream?from=0", None).await;
+    for (n, frame) in stream.take(12).await.iter().enumerate() {
+        assert_eq!(frame.data["data"]["n"], n);
+    }
 }

@@ -171,6 +171,26 @@ async fn silence_is_filled_with_heartbeats() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reader_whose_filter_lets_nothing_through_moves_on_all_the_same() {
+    let server = start_with(|config| {
+        config.stream.heartbeat_ms = 50;
+        config.stream.lag_max_events = 100;
+    });
+    let server = server.await;
+    let mut stream = sse::open(&server, None, &format!("{STREAM}?type=none"), None).await;
+    // More goes by than a reader may lag; this one does not lag, it just has nothing to show.
+    for first in (0..200).step_by(50) {
+        store(&server, first..first + 50).await;
+        server.caught_up().await;
+        let passed = first + 50;
+        while stream.next().await.expect("a heartbeat").id != Some(passed) {}
+    }
+    server.store(json!({"type": "none", "data": {"n": 200}})).await;
+    let frame = stream.next_event().await.expect("the stream goes on");
+    assert_eq!((frame.event.as_str(), frame.id), ("event", Some(201)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_heartbeat_as_short_as_can_be_starves_no_reader() {
     let server = start_with(|config| config.stream.heartbeat_ms = 1).await;
     let mut stream = sse::open(&server, None, STREAM, None).await;

@@ -79,7 +79,7 @@ async fn stopped_under_load_it_loses_nothing_that_it_acknowledged() {
                         json!({"type": "a", "data": {"round": round, "writer": writer, "n": ids.len()}});
                     match client.post("/v1/events").json(&event).try_send().await {
                         Ok(answer) if answer.status == 200 => {
-                            ids.push(answer.json()["eventId"].as_str().unwrap().to_owned())
+                            ids.push(answer.json()["eventId"].as_str().unwrap().to_owned());
                         }
                         Ok(answer) => drop(answer.problem(503, "shutting-down")),
                         Err(_) => return ids,
@@ -98,6 +98,7 @@ async fn stopped_under_load_it_loses_nothing_that_it_acknowledged() {
     }
     let server = Serve::dev(dir.path()).start().await;
     let mut stored = walk::texts(&walk::events(&server, "limit=1000").await, "/eventId");
-    (stored.sort(), acked.sort());
+    stored.sort();
+    acked.sort();
     assert_eq!(stored, acked, "every answer was given before the end");
 }

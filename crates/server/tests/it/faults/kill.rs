@@ -14,7 +14,19 @@ use crate::support::{INSULT, command, walk};
 const ROUNDS: u64 = 20;
 /// How long a round lasts at most.
 const ROUND_MAX_MS: u64 = 300;
+/// How long a start that is killed lasts at most: some are killed while they mend the log, some soon after.
+const START_MAX_MS: u64 = 60;
 const WRITERS: usize = 4;
+
+/// Random moments, another seed each time.
+struct Moments(u64);
+
+impl Moments {
+    fn next(&mut self, below_ms: u64) -> Duration {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        Duration::from_millis((self.0 >> 33) % below_ms)
+    }
+}
 
 /// One client: sends its events in order, and keeps what was acknowledged. Ends a round when the server dies.
 struct Writer {
@@ -27,7 +39,7 @@ struct Writer {
 
 impl Writer {
     fn event(&self, number: u64) -> Value {
-        let content = if number % 3 == 0 { INSULT } else { "hello" };
+        let content = if number.is_multiple_of(3) { INSULT } else { "hello" };
         json!({
             "type": "message.user", "sessionId": format!("w{}", self.name), "content": content,
             "data": {"n": number, "pad": "x".repeat((number % 50) as usize * 20)},
@@ -43,7 +55,7 @@ impl Writer {
 
     async fn send(&mut self, client: &Client) -> Result<(), Broken> {
         // Every other writer sends batches, which must never be halved.
-        let count = if self.name % 2 == 0 { 1 } else { 1 + self.next % 12 };
+        let count = if self.name.is_multiple_of(2) { 1 } else { 1 + self.next % 12 };
         let events: Vec<Value> = (self.next..self.next + count).map(|number| self.event(number)).collect();
         let answer = client.post("/v1/events").json(&Value::Array(events)).try_send().await?.ok();
         let results = answer["results"].as_array().expect("a verdict each");
@@ -101,8 +113,8 @@ async fn killed_twenty_times_under_load_every_acknowledged_event_is_there_once_a
     let dir = tempfile::tempdir().unwrap();
     let mut writers: Vec<Writer> =
         (0..WRITERS).map(|name| Writer { name, next: 0, acked: Vec::new() }).collect();
-    // Another seed each time; it is said when a round fails.
-    let mut seed = u64::from(std::process::id()) << 20 | 0x9e37;
+    let mut moments = Moments(u64::from(std::process::id()) << 20 | 0x9e37);
+    println!("seed: {}", moments.0);
     for round in 0..ROUNDS {
         let mut server = Serve::dev(dir.path()).start().await;
         check(&server, &writers, round).await;
@@ -110,9 +122,11 @@ async fn killed_twenty_times_under_load_every_acknowledged_event_is_there_once_a
         for writer in writers.drain(..) {
             tasks.spawn(writer.round(Client::new(server.address)));
         }
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        tokio::time::sleep(Duration::from_millis((seed >> 33) % ROUND_MAX_MS)).await;
+        tokio::time::sleep(moments.next(ROUND_MAX_MS)).await;
         server.kill();
+        if round % 2 == 1 {
+            Serve::dev(dir.path()).killed_after(moments.next(START_MAX_MS)).await;
+        }
         writers = tasks.join_all().await;
         writers.sort_by_key(|writer| writer.name);
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -44,9 +45,18 @@ impl Serve {
     }
 
     /// Sets a setting by its name in the environment.
-    pub(crate) fn set(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn set(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.command.env(format!("TIDEGATE_{name}"), value.to_string());
         self
+    }
+
+    /// Starts it, and kills it after `delay`, however far it has come.
+    pub(crate) async fn killed_after(mut self, delay: Duration) {
+        self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = self.command.spawn().expect("the binary runs");
+        tokio::time::sleep(delay).await;
+        child.kill().expect("a child to kill");
+        child.wait().expect("a child that ends");
     }
 
     /// Starts it, and waits until it listens.

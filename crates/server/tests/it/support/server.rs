@@ -1,5 +1,6 @@
 //! A server inside the test's process, on a directory and a port of its own.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::Path;
 
@@ -50,6 +51,11 @@ impl TestServer {
     /// The data directory.
     pub(crate) fn data_dir(&self) -> &Path {
         &self.config.server.data_dir
+    }
+
+    /// Every address it listens on.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.running.as_ref().expect("the server runs").addresses
     }
 
     /// Waits until all events are folded.

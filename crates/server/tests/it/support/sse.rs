@@ -23,7 +23,7 @@ const RECEIVE_BYTES: u32 = 16 << 10;
 pub(crate) struct Stream {
     pub(crate) status: u16,
     body: Incoming,
-    buffer: String,
+    buffer: Vec<u8>,
     /// Drives the connection while the stream is open.
     _connection: JoinSet<()>,
 }
@@ -64,7 +64,7 @@ pub(crate) async fn open(
     let mut stream = Stream {
         status: answer.status().as_u16(),
         body: answer.into_body(),
-        buffer: String::new(),
+        buffer: Vec::new(),
         _connection: tasks,
     };
     if stream.status == 200 {
@@ -104,13 +104,14 @@ impl Stream {
 
     async fn frame(&mut self) -> Option<Frame> {
         loop {
-            if let Some((frame, rest)) = self.buffer.split_once("\n\n") {
-                let frame = parse(frame);
-                self.buffer = rest.to_owned();
-                return Some(frame);
+            // Pieces of the body end anywhere, inside a character too.
+            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
+                let rest = self.buffer.split_off(end + 2);
+                let frame = std::mem::replace(&mut self.buffer, rest);
+                return Some(parse(std::str::from_utf8(&frame[..end]).expect("a frame is text")));
             }
             let bytes = self.body.frame().await?.ok()?.into_data().ok()?;
-            self.buffer.push_str(std::str::from_utf8(&bytes).expect("frames are sent whole"));
+            self.buffer.extend_from_slice(&bytes);
         }
     }
 }
