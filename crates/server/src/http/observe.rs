@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -52,6 +52,7 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) 
     if let Ok(id) = HeaderValue::from_str(&meta.id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    harden(response.headers_mut());
     let status = response.status();
     app.metrics.answered(route, status.as_u16(), started.elapsed());
     let (duration_ms, trace_id) = (started.elapsed().as_secs_f64() * 1e3, meta.trace_id.as_deref());
@@ -61,6 +62,13 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) 
         tracing::debug!(request_id = meta.id, trace_id, %method, route, status = status.as_u16(), duration_ms, "request");
     }
     response
+}
+
+/// Headers that keep a browser from guessing or framing what we answer.
+fn harden(headers: &mut HeaderMap) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 }
 
 fn timed_out(limit: Duration) -> Response {

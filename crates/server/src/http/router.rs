@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -75,21 +74,11 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(crate::api::docs::routes())
         .fallback(|| std::future::ready(Problem::not_found("route")))
         .method_not_allowed_fallback(|| std::future::ready(wrong_method()))
-        // Outermost: sees every answer, those of the fallbacks too.
+        // Sees every answer, those of the fallbacks too.
         .layer(from_fn_with_state(Arc::clone(&app), observe))
-        .layer(axum::middleware::map_response(harden))
         .with_state(app)
 }
 
 fn wrong_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "this route does not know the method")
-}
-
-/// Headers that keep a browser from guessing or framing what we answer.
-async fn harden(mut response: Response) -> impl IntoResponse {
-    let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
 }

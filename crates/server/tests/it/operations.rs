@@ -6,6 +6,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::client::Client;
+use crate::support::patience::eventually;
 use crate::support::server::{TestServer, start, start_with};
 use crate::support::{INSULT, walk};
 
@@ -79,7 +80,11 @@ async fn metrics_are_prometheus_text_with_the_seeds_names_and_count() {
     server.store(event).await;
     server.post("/v1/events").json(&json!({"type": 7})).send().await.problem(422, "invalid-event");
     server.post("/v1/risk/screen").json(&json!({"content": "x"})).send().await.ok();
-    let now = metrics(&server).await;
+    // The pipeline counts a batch right after it shows it.
+    let now = eventually("the batch is counted", async || {
+        Some(metrics(&server).await).filter(|now| now["pipeline_events_total"] == 1.0)
+    });
+    let now = now.await;
     for (name, value) in [
         ("events_received_total", 2.0),
         ("events_deduplicated_total", 1.0),

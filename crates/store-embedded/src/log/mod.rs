@@ -100,6 +100,9 @@ pub struct LogConfig {
     pub segment_max_bytes: u64,
     /// Most records of a segment: bounds the memory of its index while it grows.
     pub segment_max_records: u64,
+    /// The next segment is zeroed once this part of the present one is full (8: an eighth): under a heavy load it must
+    /// be ready before the present one is full.
+    pub spare_asked_at_part: u64,
     /// Memory for the newest events, in bytes.
     pub recent_max_bytes: usize,
     /// When appends are refused.
@@ -112,6 +115,7 @@ impl Default for LogConfig {
             segment_first_bytes: 4 << 20,
             segment_max_bytes: 128 << 20,
             segment_max_records: 1 << 18,
+            spare_asked_at_part: 8,
             recent_max_bytes: 64 << 20,
             queue: QueueLimits::default(),
         }

@@ -20,9 +20,6 @@ use super::shared::{Refusal, Shared};
 
 /// Bytes of one group, unless a single batch is larger.
 const GROUP_MAX_BYTES: usize = 4 << 20;
-/// The next segment is asked for once this part of the present one is full: zeroing takes a while, and under a heavy
-/// load it must be done before the present one is.
-const SPARE_ASKED_AT: u64 = 8;
 /// How long after the last group its mark is written.
 const MARK_AFTER: Duration = Duration::from_millis(50);
 
@@ -199,7 +196,7 @@ impl Writer {
 
     fn ask_for_spare(&mut self) {
         let size = self.active.header.size;
-        if !self.spare_asked && self.offset > size / SPARE_ASKED_AT {
+        if !self.spare_asked && self.offset > size / self.shared.config.spare_asked_at_part.max(1) {
             self.spare_asked = true;
             self.shared.ask_for_spare(size);
         }

@@ -20,6 +20,7 @@ pub(crate) fn small() -> LogConfig {
         segment_first_bytes: 2048,
         segment_max_bytes: 8192,
         segment_max_records: 16,
+        spare_asked_at_part: 2,
         recent_max_bytes: 600,
         ..LogConfig::default()
     }
