@@ -55,10 +55,12 @@ pub fn moderation_fingerprint(
 /// Not collision-proof: a reader must compare the names in the record it finds. Cost: about 10 ns.
 pub fn stream_hash(project: &str, session: Option<&str>) -> u64 {
     let seed = XxHash3_64::oneshot(project.as_bytes());
-    match session {
-        None => seed,
-        Some(session) => XxHash3_64::oneshot_with_seed(seed, session.as_bytes()),
-    }
+    session.map_or(seed, |session| session_hash(seed, session))
+}
+
+/// [`stream_hash`] of a session in the project whose own hash is `project`.
+pub fn session_hash(project: u64, session: &str) -> u64 {
+    XxHash3_64::oneshot_with_seed(project, session.as_bytes())
 }
 
 /// SHA-256 over length-prefixed parts, so that no two lists of parts look alike; the first 128 bits.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::time::UnixMs;
 
@@ -54,6 +55,16 @@ impl EventId {
         let position = (position.0 & Position::MAX.0) as u128;
         let entropy = (entropy & 0x3fff) as u128;
         Self(ms << 80 | 7 << 76 | shard << 64 | 0b10 << 62 | position << 14 | entropy)
+    }
+
+    /// Room for [`EventId::write_to`].
+    pub const fn buffer() -> [u8; Hyphenated::LENGTH] {
+        [0; Hyphenated::LENGTH]
+    }
+
+    /// The id as text, without an allocation: a batch has many.
+    pub fn write_to(self, buffer: &mut [u8; Hyphenated::LENGTH]) -> &str {
+        Uuid::from_u128(self.0).hyphenated().encode_lower(buffer)
     }
 
     /// Where the event lies, if this is an id that a log could have given.

@@ -9,6 +9,12 @@ use std::path::{Path, PathBuf};
 pub trait Disk: Send + Sync + 'static {
     /// Makes a new file; fails if it exists.
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
+    /// Makes a new file of `size` zeros; durable but for its name. What was made stays if a step fails.
+    fn create_zeroed(&self, name: &str, size: u64) -> io::Result<Box<dyn DiskFile>> {
+        let file = self.create(name)?;
+        zero(file.as_ref(), 0, size)?;
+        Ok(file)
+    }
     /// Opens an existing file to read and write.
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
     /// The names of all files, in no order.
@@ -33,6 +39,26 @@ pub trait DiskFile: Send + Sync {
     fn size(&self) -> io::Result<u64>;
     /// The file's bytes will hardly be read soon: their memory may serve others. A hint, and nothing but a hint.
     fn forget(&self) {}
+}
+
+/// Zeros are written in steps of this size, each synced, so that a foreground sync never waits for a whole file.
+const ZERO_STEP_BYTES: usize = 1 << 20;
+
+/// Zeros at an address that direct writes accept.
+#[repr(C, align(4096))]
+struct Zeros([u8; ZERO_STEP_BYTES]);
+static ZEROS: Zeros = Zeros([0; ZERO_STEP_BYTES]);
+
+/// Writes zeros from `start` to `end`, durably.
+fn zero(file: &dyn DiskFile, start: u64, end: u64) -> io::Result<()> {
+    let mut at = start;
+    while at < end {
+        let step = (end - at).min(ZERO_STEP_BYTES as u64);
+        file.write_all_at(&ZEROS.0[..step as usize], at)?;
+        file.sync_data()?;
+        at += step;
+    }
+    Ok(())
 }
 
 /// Makes the directory `dir` and those above it that are missing, so that a power cut does not take them again.
@@ -66,7 +92,30 @@ impl RealDisk {
     }
 }
 
+impl RealDisk {
+    /// Writes zeros past the system's cache, as far as the file system can: a segment's worth of them would cost the
+    /// writer a core's time and push what is read out of memory. Returns where it stopped.
+    fn zero_directly(&self, name: &str, size: u64) -> io::Result<u64> {
+        let direct = rustix::fs::OFlags::DIRECT.bits() as i32;
+        let Ok(file) = Self::options().custom_flags(direct).open(self.dir.join(name)) else { return Ok(0) };
+        let whole = size - size % ZERO_STEP_BYTES as u64;
+        match zero(&RealFile(file), 0, whole) {
+            Ok(()) => Ok(whole),
+            // Some file systems open and then refuse.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl Disk for RealDisk {
+    fn create_zeroed(&self, name: &str, size: u64) -> io::Result<Box<dyn DiskFile>> {
+        let file = self.create(name)?;
+        let done = self.zero_directly(name, size)?;
+        zero(file.as_ref(), done, size)?;
+        Ok(file)
+    }
+
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
         Ok(Box::new(RealFile(Self::options().create_new(true).open(self.dir.join(name))?)))
     }
@@ -152,6 +201,19 @@ mod tests {
         let mut names = disk.list().unwrap();
         names.sort();
         assert_eq!(names, ["file", "link"]);
+    }
+
+    #[test]
+    fn a_zeroed_file_has_its_size_and_only_zeros() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = RealDisk::open(dir.path()).unwrap();
+        for (name, size) in [("empty", 0), ("odd", 70_001), ("large", 3 * ZERO_STEP_BYTES as u64 + 5)] {
+            let file = disk.create_zeroed(name, size).unwrap();
+            let mut bytes = vec![1; size as usize];
+            file.read_exact_at(&mut bytes, 0).unwrap();
+            assert!(file.size().unwrap() == size && bytes.iter().all(|byte| *byte == 0), "{name}");
+            assert!(disk.create_zeroed(name, size).is_err(), "{name} is there");
+        }
     }
 
     #[test]

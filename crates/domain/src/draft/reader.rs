@@ -89,7 +89,9 @@ impl<'r> FieldReader<'r> {
     pub fn id<'a>(&mut self, name: &str, raw: &'a RawValue) -> Option<Cow<'a, str>> {
         let text = self.string(name, raw)?;
         self.sized(name, &text, ID_MAX_BYTES)?;
-        if text.chars().any(char::is_control) {
+        // Control characters are ASCII ones and those that UTF-8 starts with 0xC2.
+        let may_be_control = |b: u8| b < 0x20 || b == 0x7f || b == 0xc2;
+        if text.bytes().any(may_be_control) && text.chars().any(char::is_control) {
             self.refuse(name, "invalid_character", "control characters are not allowed in an id");
             return None;
         }

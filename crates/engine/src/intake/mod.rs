@@ -71,14 +71,12 @@ impl Batch<'_> {
             .idempotency_key
             .as_deref()
             .map(|key| dedup::key(&event.project_id, key, encoded.sender_bytes(bytes)));
+        let project = dedup::stream_hash(&event.project_id, None);
         self.append.records.push(NewRecord {
             start: encoded.start,
             end: encoded.end,
-            project: dedup::stream_hash(&event.project_id, None),
-            session: event
-                .session_id
-                .as_deref()
-                .map(|session| dedup::stream_hash(&event.project_id, Some(session))),
+            project,
+            session: event.session_id.as_deref().map(|session| dedup::session_hash(project, session)),
             key,
             fingerprint: fingerprint(&event, rule),
         });

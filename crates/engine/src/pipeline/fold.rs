@@ -73,7 +73,10 @@ pub(super) fn fold(
         decoded.events.first().map_or_else(Default::default, |(receipt, ..)| receipt.recorded_at);
     let mut report =
         BatchReport { events: decoded.events.len(), first_recorded_at, ..BatchReport::default() };
-    for (receipt, event, number) in &decoded.events {
+    for (index, (receipt, event, number)) in decoded.events.iter().enumerate() {
+        if index.is_multiple_of(YIELD_EVERY) {
+            std::thread::yield_now();
+        }
         let Some(assessment) = screen(screener, event, &mut report) else {
             batch.parked.push(parked(
                 receipt,
@@ -97,6 +100,10 @@ pub(super) fn fold(
         decoded.keys.into_iter().zip(sessions).filter(|(_, session)| session.event_count > 0).collect();
     Folded { batch, report }
 }
+
+/// After so many events others may run: a kernel that preempts only at its tick would else let the log's writer, and so
+/// an ack, wait for milliseconds.
+const YIELD_EVERY: usize = 32;
 
 /// One text in so many is timed: asking the clock for each would cost as much as a short text.
 const TIMED_EVERY: usize = 64;

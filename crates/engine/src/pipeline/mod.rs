@@ -25,10 +25,13 @@ use sessions::SessionCache;
 const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 /// A batch smaller than this is followed by a pause, in which the next one gathers: many small commits would take the
-/// processor from those who wait for an ack.
-const SMALL_BATCH_EVENTS: u64 = 2048;
-/// That pause; the most it adds to an event's way into Views.
-const GATHERING: Duration = Duration::from_millis(10);
+/// processor from those who wait for an ack, and a session's events of one batch cost one row.
+const SMALL_BATCH_EVENTS: u64 = 4096;
+/// That pause after a few events, and the longest one; the most it adds to an event's way into Views.
+const GATHERING_MIN: Duration = Duration::from_millis(10);
+const GATHERING_MAX: Duration = Duration::from_millis(25);
+/// Events of a batch for which the pause is longer by [`GATHERING_MIN`].
+const GATHERING_STEP_EVENTS: u32 = 200;
 /// Sessions kept in memory between batches.
 const CACHED_SESSIONS_MAX: usize = 20_000;
 
@@ -64,6 +67,12 @@ enum StepError {
     Log(#[from] LogError),
     #[error(transparent)]
     Views(#[from] ViewsError),
+}
+
+/// How long the next batch gathers after one of `events`: the busier, the longer.
+fn gathering(events: u64) -> Duration {
+    let steps = events.min(SMALL_BATCH_EVENTS) as u32 / GATHERING_STEP_EVENTS;
+    (GATHERING_MIN * steps.max(1)).min(GATHERING_MAX)
 }
 
 /// Folds the log of one shard into Views.
@@ -114,7 +123,7 @@ impl Pipeline {
                     pause = RETRY_MIN;
                     if events < SMALL_BATCH_EVENTS {
                         tokio::select! {
-                            () = tokio::time::sleep(GATHERING) => {}
+                            () = tokio::time::sleep(gathering(events)) => {}
                             () = stop.cancelled() => {}
                         }
                     }

@@ -1,10 +1,13 @@
 //! Many events of one body: at most as many as a request may hold are kept, the rest is only counted. Otherwise a few
 //! kilobytes of compressed `1,1,1,…` would cost half a gigabyte before the batch is found too large.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 use tidegate_domain::draft::RawFields;
 use tidegate_domain::fault::FieldError;
@@ -29,6 +32,34 @@ pub(super) fn elements(text: &str, max: usize) -> Result<Elements<'_>, FieldErro
             let (raw, count) = read::<&RawValue>(text, max).map_err(|_| invalid_json(&error))?;
             Ok(Elements { candidates: raw.into_iter().map(|raw| candidate(raw.get())).collect(), count })
         }
+    }
+}
+
+/// The events of `{"events":[…]}`, in one pass over `text`. `None` for anything else, of which the slower ways say what
+/// it is, or what is wrong with it.
+pub(super) fn wrapped(text: &str, max: usize) -> Option<Elements<'_>> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let (events, count): (Vec<RawFields<'_>>, _) = json.deserialize_map(Wrapped(max)).ok()?;
+    json.end().ok()?;
+    Some(Elements { candidates: events.into_iter().map(Ok).collect(), count })
+}
+
+struct Wrapped(usize);
+
+impl<'de> Visitor<'de> for Wrapped {
+    type Value = (Vec<RawFields<'de>>, usize);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of events")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let other = || A::Error::custom("not events alone");
+        if map.next_key::<Cow<'de, str>>()?.as_deref() != Some("events") {
+            return Err(other());
+        }
+        let events = map.next_value_seed(Bounded { max: self.0, kept: PhantomData })?;
+        map.next_key::<IgnoredAny>()?.is_none().then_some(events).ok_or_else(other)
     }
 }
 
@@ -109,6 +140,28 @@ mod tests {
         assert!(
             elements("[{}", 3).is_err() && elements("[{}]x", 3).is_err() && elements("[1,,2]", 1).is_err()
         );
+    }
+
+    #[test]
+    fn only_events_alone_are_read_in_one_pass() {
+        for text in
+            [r#"{"events":[{},{},7]}"#, " { \"events\" : [ {} , {} , 1 ] } ", r#"{"\u0065vents":[{},{},{}]}"#]
+        {
+            let found = wrapped(text, 2).unwrap();
+            assert_eq!((found.candidates.len(), found.count), (2, 3), "{text}");
+        }
+        for text in [
+            r#"{"events":{}}"#,
+            r#"{"events":[],"type":"a"}"#,
+            r#"{"type":"a","events":[]}"#,
+            r#"{"events":[]}x"#,
+            r#"{"events":[1e400]}"#,
+            "{}",
+            "[]",
+            "",
+        ] {
+            assert!(wrapped(text, 9).is_none(), "{text}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::DoorContext;
 /// A door's reading of one event's fields. `None` if anything was refused; the reader holds the reasons.
 pub(super) type Parse = for<'a> fn(
     &App,
-    &DoorContext<'_>,
+    &'a DoorContext<'_>,
     &RawFields<'a>,
     &mut FieldReader<'_>,
 ) -> Option<(Event<'a>, FingerprintRule)>;
@@ -60,7 +60,7 @@ pub(super) async fn judge(
 
 fn read<'a>(
     app: &App,
-    door: &DoorContext<'_>,
+    door: &'a DoorContext<'_>,
     candidate: &Candidate<'a>,
     parse: Parse,
 ) -> Result<(Event<'a>, FingerprintRule), Vec<FieldError>> {

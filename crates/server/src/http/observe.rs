@@ -1,15 +1,19 @@
 //! Around every request: an id, the trace it belongs to, a time limit, metrics, one log line, and the writing out
 //! of problems. Neither query strings nor bodies nor keys are ever logged.
 
+use std::convert::Infallible;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use tower::{Layer, Service};
 use uuid::Uuid;
 
 use super::Problem;
@@ -20,48 +24,103 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id that is taken from a client.
 const REQUEST_ID_MAX_BYTES: usize = 128;
 
-/// Who a request is, for its log line and its answer.
-struct RequestMeta {
+/// What is known of a request before it is answered.
+struct Seen {
+    started: Instant,
     /// The client's `x-request-id`, or a new one.
     id: String,
     /// The trace id of an inbound `traceparent`.
     trace_id: Option<String>,
+    method: Method,
+    /// The route that will answer.
+    route: Option<MatchedPath>,
 }
 
-/// The middleware.
-pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let meta = RequestMeta { id: request_id(&app, request.headers()), trace_id: trace_id(request.headers()) };
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let limit = Duration::from_millis(app.config.server.request_timeout_ms);
-    let answered = tokio::time::timeout(limit, AssertUnwindSafe(next.run(request)).catch_unwind()).await;
-    let mut response = match answered {
-        Ok(Ok(response)) => response,
-        Ok(Err(_)) => {
-            tracing::error!(request_id = meta.id, route, "a handler panicked");
-            let detail = "the request failed; the operator's log says why";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
+/// The middleware, as a layer. Cheaper by three boxes a request than a handler-like function would be.
+#[derive(Clone)]
+pub struct Observe(pub Arc<App>);
+
+/// A route under observation.
+#[derive(Clone)]
+pub struct Observed<S> {
+    route: S,
+    app: Arc<App>,
+}
+
+impl<S> Layer<S> for Observe {
+    type Service = Observed<S>;
+
+    fn layer(&self, route: S) -> Observed<S> {
+        Observed { route, app: Arc::clone(&self.0) }
+    }
+}
+
+impl<S> Service<Request> for Observed<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.route.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let seen = Seen::of(&self.app, &request);
+        let answer = self.route.call(request);
+        Box::pin(seen.observe(Arc::clone(&self.app), answer))
+    }
+}
+
+impl Seen {
+    fn of(app: &App, request: &Request) -> Self {
+        let started = Instant::now();
+        let (id, trace_id) = (request_id(app, request.headers()), trace_id(request.headers()));
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        Self { started, id, trace_id, method: request.method().clone(), route }
+    }
+
+    async fn observe(
+        self,
+        app: Arc<App>,
+        answer: impl Future<Output = Result<Response, Infallible>> + Send,
+    ) -> Result<Response, Infallible> {
+        let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
+        let limit = Duration::from_millis(app.config.server.request_timeout_ms);
+        let answered = tokio::time::timeout(limit, AssertUnwindSafe(answer).catch_unwind()).await;
+        let mut response = match answered {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Err(_)) => {
+                tracing::error!(request_id = self.id, route, "a handler panicked");
+                let detail = "the request failed; the operator's log says why";
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
+            }
+            Err(_) => timed_out(limit),
+        };
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            response = problem.render(&self.id);
         }
-        Err(_) => timed_out(limit),
-    };
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        response = problem.render(&meta.id);
+        if let Ok(id) = HeaderValue::from_str(&self.id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        harden(response.headers_mut());
+        self.log(&app, route, response.status());
+        Ok(response)
     }
-    if let Ok(id) = HeaderValue::from_str(&meta.id) {
-        response.headers_mut().insert(REQUEST_ID, id);
+
+    fn log(&self, app: &App, route: &str, status: StatusCode) {
+        let Self { started, id, trace_id, method, .. } = self;
+        app.metrics.answered(route, status.as_u16(), started.elapsed());
+        let (duration_ms, trace_id) = (started.elapsed().as_secs_f64() * 1e3, trace_id.as_deref());
+        if status.is_server_error() {
+            tracing::warn!(request_id = id, trace_id, %method, route, status = status.as_u16(), duration_ms, "request");
+        } else {
+            tracing::debug!(request_id = id, trace_id, %method, route, status = status.as_u16(), duration_ms, "request");
+        }
     }
-    harden(response.headers_mut());
-    let status = response.status();
-    app.metrics.answered(route, status.as_u16(), started.elapsed());
-    let (duration_ms, trace_id) = (started.elapsed().as_secs_f64() * 1e3, meta.trace_id.as_deref());
-    if status.is_server_error() {
-        tracing::warn!(request_id = meta.id, trace_id, %method, route, status = status.as_u16(), duration_ms, "request");
-    } else {
-        tracing::debug!(request_id = meta.id, trace_id, %method, route, status = status.as_u16(), duration_ms, "request");
-    }
-    response
 }
 
 /// Headers that keep a browser from guessing or framing what we answer.

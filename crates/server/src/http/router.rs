@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use axum::{Json, Router};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -12,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Problem;
-use super::observe::observe;
+use super::observe::Observe;
 use crate::api::{events, quarantine, screen, sessions, stream, system};
 use crate::app::App;
 use crate::doors::{chat, moderation};
@@ -25,7 +24,7 @@ use crate::doors::{chat, moderation};
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     modifiers(&Keys),
-    components(schemas(crate::doors::chat::EventVerdict<'static>, crate::http::problem::FieldErrorBody)),
+    components(schemas(crate::doors::chat::EventVerdict, crate::http::problem::FieldErrorBody)),
 )]
 struct Document;
 
@@ -75,7 +74,7 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(|| std::future::ready(Problem::not_found("route")))
         .method_not_allowed_fallback(|| std::future::ready(wrong_method()))
         // Sees every answer, those of the fallbacks too.
-        .layer(from_fn_with_state(Arc::clone(&app), observe))
+        .layer(Observe(Arc::clone(&app)))
         .with_state(app)
 }
 

@@ -11,6 +11,7 @@ use super::index::{KeyEntry, KeyMap, LiveIndex};
 use super::queue::{Pending, Reply, Slot};
 use super::recent::{Group, RecordAt};
 use super::segment::SegmentHeader;
+use super::writer::PAGE_BYTES;
 
 #[derive(Default)]
 pub(super) struct Building {
@@ -27,7 +28,7 @@ pub(super) struct Building {
 impl Building {
     /// An empty group whose first record gets position `first`, with room for `bytes` bytes.
     pub(super) fn new(first: u64, recorded_at: UnixMs, bytes: usize) -> Self {
-        Self { first, recorded_at, bytes: Vec::with_capacity(bytes), ..Self::default() }
+        Self { first, recorded_at, bytes: Vec::with_capacity(bytes + PAGE_BYTES as usize), ..Self::default() }
     }
 
     /// Number of its records.

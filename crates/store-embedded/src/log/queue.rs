@@ -72,6 +72,8 @@ struct State {
     depth: usize,
     bytes: usize,
     closed: bool,
+    /// True while the writer sleeps: a wake-up that nobody needs is still a system call.
+    asleep: bool,
 }
 
 pub(super) struct Queue {
@@ -114,30 +116,51 @@ impl Queue {
         }
         (state.depth, state.bytes) = (depth, bytes);
         state.waiting.push_back(pending);
+        let wake = std::mem::take(&mut state.asleep);
         drop(state);
-        self.filled.notify_one();
+        if wake {
+            self.filled.notify_one();
+        }
         Ok(())
     }
 
     /// Takes batches of about `bytes_max` bytes; waits for the first one, at most `patience`.
     pub(super) fn drain(&self, bytes_max: usize, patience: Option<Duration>) -> Drained {
+        if let Some(nothing) = self.wait(patience) {
+            return nothing;
+        }
+        // On a busy machine callers that are ready to run append first, and share this group's sync.
+        std::thread::yield_now();
+        Drained::Batches(self.take(bytes_max))
+    }
+
+    /// Waits for a batch; `None` once there is one.
+    fn wait(&self, patience: Option<Duration>) -> Option<Drained> {
         let mut state = self.state();
         while state.waiting.is_empty() {
             if state.closed {
-                return Drained::Closed;
+                return Some(Drained::Closed);
             }
-            state = match patience {
-                None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+            state.asleep = true;
+            let (woken, gave_up) = match patience {
+                None => (self.filled.wait(state).unwrap_or_else(PoisonError::into_inner), false),
                 Some(patience) => {
-                    let (state, wait) =
+                    let (woken, wait) =
                         self.filled.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
-                    if wait.timed_out() && state.waiting.is_empty() && !state.closed {
-                        return Drained::Idle;
-                    }
-                    state
+                    (woken, wait.timed_out())
                 }
             };
+            state = woken;
+            state.asleep = false;
+            if gave_up && state.waiting.is_empty() && !state.closed {
+                return Some(Drained::Idle);
+            }
         }
+        None
+    }
+
+    fn take(&self, bytes_max: usize) -> Vec<Pending> {
+        let mut state = self.state();
         let mut taken = Vec::new();
         let mut bytes = 0;
         while let Some(next) = state.waiting.front() {
@@ -149,7 +172,7 @@ impl Queue {
             taken.extend(state.waiting.pop_front());
         }
         state.bytes -= bytes;
-        Drained::Batches(taken)
+        taken
     }
 
     /// Refuses further batches; those inside are still drained.

@@ -13,8 +13,6 @@ use crate::disk::{Disk, DiskFile};
 pub(super) const DATA_START: u64 = 128;
 /// First bytes of a segment; the last one is the version of the format.
 const MAGIC: [u8; 8] = *b"TGSEG\0\0\x01";
-/// Zeros are written in steps of this size, each synced, so that a foreground sync never waits for a whole segment.
-const ZERO_STEP_BYTES: u64 = 1 << 20;
 /// The next segment while it is being prepared.
 pub(super) const SPARE_NAME: &str = "spare.tmp";
 
@@ -102,24 +100,10 @@ pub(super) fn parse_index_name(name: &str) -> Option<u64> {
 /// Makes a file of `size` zeros, synced, under the name of the spare. On failure nothing is left of it.
 pub(super) fn prepare_spare(disk: &dyn Disk, size: u64) -> io::Result<Box<dyn DiskFile>> {
     remove_if_there(disk, SPARE_NAME)?;
-    let file = disk.create(SPARE_NAME)?;
-    zero(file.as_ref(), size).inspect_err(|_| {
+    disk.create_zeroed(SPARE_NAME, size).inspect_err(|_| {
         // A full disk needs the bytes back. If they stay, the next attempt or start removes them.
         let _ = disk.remove(SPARE_NAME);
-    })?;
-    Ok(file)
-}
-
-fn zero(file: &dyn DiskFile, size: u64) -> io::Result<()> {
-    let zeros = vec![0; size.min(ZERO_STEP_BYTES) as usize];
-    let mut at = 0;
-    while at < size {
-        let step = (size - at).min(ZERO_STEP_BYTES);
-        file.write_all_at(&zeros[..step as usize], at)?;
-        file.sync_data()?;
-        at += step;
-    }
-    Ok(())
+    })
 }
 
 /// Removes a file; one that is not there is fine.

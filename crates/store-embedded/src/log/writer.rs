@@ -20,6 +20,8 @@ use super::shared::{Refusal, Shared};
 
 /// Bytes of one group, unless a single batch is larger.
 const GROUP_MAX_BYTES: usize = 4 << 20;
+/// What the system's cache is made of.
+pub(super) const PAGE_BYTES: u64 = 4096;
 /// How long after the last group its mark is written.
 const MARK_AFTER: Duration = Duration::from_millis(50);
 
@@ -129,7 +131,7 @@ impl Writer {
             return building.acknowledge();
         }
         building.write_headers(&self.active.header, self.offset);
-        if let Err(error) = self.active.file.write_all_at(&building.bytes, self.offset) {
+        if let Err(error) = self.write(&mut building) {
             return self.write_failed(building, &error);
         }
         if let Err(error) = self.active.file.sync_data() {
@@ -148,6 +150,16 @@ impl Writer {
         self.shared.publish(building.take_group(), self.next_position);
         building.acknowledge();
         self.ask_for_spare();
+    }
+
+    /// Writes the group and zeros to the end of its last page: pages written whole need not be read first.
+    fn write(&self, building: &mut Building) -> io::Result<()> {
+        let len = building.bytes.len();
+        let end = (self.offset + len as u64).next_multiple_of(PAGE_BYTES).min(self.active.header.size);
+        building.bytes.resize((end - self.offset) as usize, 0);
+        let written = self.active.file.write_all_at(&building.bytes, self.offset);
+        building.bytes.truncate(len);
+        written
     }
 
     /// A full disk is passing: nothing of the group counts. Any other failure leaves the file in a state nobody knows.

@@ -11,7 +11,7 @@ use tidegate_domain::session::Contribution;
 
 use super::blob;
 use super::known::Known;
-use super::writer::{project, project_no};
+use super::writer::{project, project_no, yield_after};
 
 /// Most rows one call of [`risky`] looks at: about 2 MB of the file.
 const SCANNED_MAX: usize = 20_000;
@@ -21,7 +21,8 @@ pub(super) fn write(tx: &Connection, known: &mut Known, assessed: &[Assessed]) -
         tx.prepare_cached("INSERT OR REPLACE INTO assessments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
     for run in assessed.chunk_by(|a, b| a.project == b.project) {
         let project_no = project(tx, known, &run[0].project)?.no;
-        for Assessed { position, assessment, contribution, .. } in run {
+        for (index, Assessed { position, assessment, contribution, .. }) in run.iter().enumerate() {
+            yield_after(index);
             insert.execute(params![
                 project_no,
                 position.0 as i64,

@@ -8,7 +8,7 @@ use tidegate_domain::time::UnixMs;
 
 use super::blob;
 use super::known::{Known, Project, Row};
-use super::writer::{project, project_no};
+use super::writer::{project, project_no, yield_after};
 
 /// The rank of a session without evidence: below every rank there is, and finite, so that a cursor can hold it.
 pub(super) const NO_RANK: f64 = -1e308;
@@ -30,7 +30,8 @@ pub(super) fn write(
     let mut statements = Statements::prepare(tx)?;
     for run in sessions.chunk_by(|(a, _), (b, _)| a.project == b.project) {
         let Project { no: project_no, sessions: rows } = project(tx, known, &run[0].0.project)?;
-        for (key, session) in run {
+        for (index, (key, session)) in run.iter().enumerate() {
+            yield_after(index);
             let row = match rows.get_mut(key.session.as_str()) {
                 Some(row) => row,
                 None => {

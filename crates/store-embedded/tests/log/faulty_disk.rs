@@ -49,7 +49,7 @@ pub(crate) const BROKEN: i32 = 5;
 pub(crate) enum Fault {
     /// With this error of the system; nothing is done.
     Before(i32),
-    /// With this error, half-way: a write brings half of its bytes.
+    /// With this error, half-way: a write brings half of its bytes, not counting the zeros at their end.
     Half(i32),
     /// With this error, but all was done.
     After(i32),
@@ -196,6 +196,11 @@ impl Faults {
     }
 }
 
+/// Where a half-done write of `bytes` stops.
+fn half_of(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte != 0).map_or(bytes.len(), |last| last + 1) / 2
+}
+
 /// A disk with faults. Files keep their faults when they are renamed.
 pub(crate) struct FaultyDisk<D> {
     inner: D,
@@ -280,7 +285,7 @@ impl DiskFile for FaultyFile {
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let call = if bytes.len() == MARK_BYTES { Call::Mark } else { Call::Write };
-        let half = || self.inner.write_all_at(&bytes[..bytes.len() / 2], offset).unwrap();
+        let half = || self.inner.write_all_at(&bytes[..half_of(bytes)], offset).unwrap();
         self.call(call, || self.inner.write_all_at(bytes, offset), half)
     }
 

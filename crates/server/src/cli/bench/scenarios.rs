@@ -130,6 +130,12 @@ impl Bench {
     /// Single events: how many, then how quickly at a given load.
     pub(super) async fn singles(&mut self) -> anyhow::Result<()> {
         let dir = self.scratch()?;
+        let server = Server::tidegate(dir.path(), &[PAUSED]).await?;
+        let paused = run(self.singles_plan(&server, Pace::Closed), &server).await?;
+        self.keep(Measure::SinglesPaused, paused.events_per_second());
+        drop(server);
+
+        let dir = self.scratch()?;
         let server = Server::tidegate(dir.path(), &[]).await?;
         let closed = run(self.singles_plan(&server, Pace::Closed), &server).await?;
         self.keep(Measure::Singles, closed.events_per_second());

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tidegate_domain::id::Position;
+use tidegate_domain::id::{EventId, Position};
 use tidegate_domain::ports::Receipt;
 use utoipa::ToSchema;
 
@@ -113,24 +113,21 @@ impl EventReceipt {
     }
 }
 
-/// What became of one event of several.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct EventVerdict<'v> {
+/// What became of one event of several. Written by [`write`].
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes the answer in the OpenAPI document")]
+pub struct EventVerdict {
     /// Its place in the request.
     index: usize,
     /// `accepted`, `duplicate` or `rejected`.
     status: &'static str,
     /// Its id, unless rejected.
-    #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<String>,
     /// Its place in the log, unless rejected.
-    #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u64>,
     /// Why it was rejected, every field by its pointer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<crate::http::problem::FieldErrorBody>>)]
-    error: Option<&'v [tidegate_domain::fault::FieldError]>,
+    error: Option<Vec<crate::http::problem::FieldErrorBody>>,
 }
 
 /// Answers a request of one event.
@@ -192,34 +189,44 @@ impl IntoResponse for BatchReceipt<'_> {
         let accepted = count(|v| matches!(v, Verdict::Stored(_)));
         let duplicates = count(|v| matches!(v, Verdict::Duplicate(_)));
         let rejected = count(|v| matches!(v, Verdict::Refused(_)));
-        let mut out = Vec::with_capacity(128 + self.0.len() * 112);
-        out.extend_from_slice(b"{\"ok\":");
-        out.extend_from_slice(if rejected == 0 { b"true" } else { b"false" });
+        let mut out = String::with_capacity(128 + self.0.len() * 112);
+        let ok = rejected == 0;
         let counts = format!(
-            ",\"accepted\":{accepted},\"duplicates\":{duplicates},\"rejected\":{rejected},\"results\":["
+            "{{\"ok\":{ok},\"accepted\":{accepted},\"duplicates\":{duplicates},\"rejected\":{rejected},\"results\":["
         );
-        out.extend_from_slice(counts.as_bytes());
+        out.push_str(&counts);
         for (index, verdict) in self.0.iter().enumerate() {
             if index > 0 {
-                out.push(b',');
+                out.push(',');
             }
-            // Writing to a vector cannot fail, and the types hold nothing that JSON cannot.
-            let _ = serde_json::to_writer(&mut out, &EventVerdict::new(index, verdict));
+            write(&mut out, index, verdict);
         }
-        out.extend_from_slice(b"]}");
+        out.push_str("]}");
         let json = HeaderValue::from_static("application/json");
         ([(header::CONTENT_TYPE, json)], Body::from(out)).into_response()
     }
 }
 
-impl<'v> EventVerdict<'v> {
-    fn new(index: usize, verdict: &'v Verdict) -> Self {
-        let (status, receipt, error) = match verdict {
-            Verdict::Stored(receipt) => ("accepted", Some(receipt), None),
-            Verdict::Duplicate(receipt) => ("duplicate", Some(receipt), None),
-            Verdict::Refused(errors) => ("rejected", None, Some(errors.as_slice())),
-        };
-        let event_id = receipt.map(|receipt| receipt.id.to_string());
-        Self { index, status, event_id, position: receipt.map(|receipt| receipt.position.0), error }
-    }
+/// Writes one [`EventVerdict`].
+fn write(out: &mut String, index: usize, verdict: &Verdict) {
+    let (status, receipt) = match verdict {
+        Verdict::Stored(receipt) => ("accepted", receipt),
+        Verdict::Duplicate(receipt) => ("duplicate", receipt),
+        Verdict::Refused(errors) => {
+            // The types hold nothing that JSON cannot.
+            let errors = serde_json::to_string(errors).unwrap_or_default();
+            return out
+                .push_str(&format!("{{\"index\":{index},\"status\":\"rejected\",\"error\":{errors}}}"));
+        }
+    };
+    let mut digits = itoa::Buffer::new();
+    out.push_str("{\"index\":");
+    out.push_str(digits.format(index));
+    out.push_str(",\"status\":\"");
+    out.push_str(status);
+    out.push_str("\",\"eventId\":\"");
+    out.push_str(receipt.id.write_to(&mut EventId::buffer()));
+    out.push_str("\",\"position\":");
+    out.push_str(digits.format(receipt.position.0));
+    out.push('}');
 }

@@ -7,15 +7,14 @@ mod split;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, http::StatusCode};
 
 use crate::app::App;
 use crate::http::Problem;
-use crate::http::auth::{Caller, Peer, ToIngest};
+use crate::http::auth::{Caller, ToIngest};
 use crate::http::body::{self, Media};
 use crate::http::params::Params;
 use crate::http::problem::BodyRefusals;
@@ -45,12 +44,10 @@ use split::Events;
 pub async fn post_events(
     State(app): State<Arc<App>>,
     caller: Caller<ToIngest>,
-    peer: Option<Extension<Peer>>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Problem> {
     let started = Instant::now();
+    let (Parts { uri, headers, extensions, .. }, body) = request.into_parts();
     let waiting = waiting(&app, &uri)?;
     let media = body::media(&headers, &[Media::Json, Media::Ndjson])?;
     let payload = app.bodies.read(&headers, body).await?;
@@ -63,7 +60,7 @@ pub async fn post_events(
     }
     let now = app.clock.now();
     let mut door =
-        DoorContext::new("chat", caller.project(), &app.config.event, now, &headers, peer.as_deref());
+        DoorContext::new("chat", caller.project(), &app.config.event, now, &headers, extensions.get());
     let response = match events {
         Events::One(event) => {
             door.idempotency_key = idempotency_key(&headers)?;

@@ -18,72 +18,124 @@ const ROLES: [&str; 4] = ["user", "assistant", "system", "tool"];
 /// Reads one event.
 pub(in crate::doors) fn parse<'a>(
     _app: &App,
-    door: &DoorContext<'_>,
+    door: &'a DoorContext<'_>,
     fields: &RawFields<'a>,
     reader: &mut FieldReader<'_>,
 ) -> Option<(Event<'a>, FingerprintRule)> {
     let mut event = Event { schema_version: 1, ..Event::default() };
-    let mut seen: Vec<&'static str> = Vec::new();
+    let mut seen = 0u32;
     for (name, raw) in &fields.members {
         let Some(field) = known(name) else {
             reader.keep_unknown(name, raw);
             continue;
         };
-        if seen.contains(&field) {
-            reader.refuse(name, "repeated", format!("{field} is given more than once"));
+        if seen & field.bit() != 0 {
+            reader.refuse(name, "repeated", format!("{} is given more than once", field.name()));
             continue;
         }
-        seen.push(field);
+        seen |= field.bit();
         match field {
-            "projectId" => check_project(door, name, raw, reader),
-            "sessionId" => event.session_id = reader.session_id(name, raw),
-            "type" => event.event_type = reader.type_name(name, raw).unwrap_or_default(),
-            "source" => event.source = reader.type_name(name, raw).unwrap_or_default(),
-            "actor" => event.actor = reader.reference(name, raw),
-            "target" => event.target = reader.reference(name, raw),
-            "object" => event.object = reader.reference(name, raw),
-            "role" => event.role = role(name, raw, reader),
-            "content" => event.content = reader.content(name, raw, reader.limits().content_max_chars),
-            "data" => event.data = reader.object(name, raw),
-            "attribution" => event.attribution = reader.object(name, raw),
-            "idempotencyKey" => event.idempotency_key = reader.id(name, raw),
-            "correlationId" => event.correlation_id = reader.id(name, raw),
-            "traceId" => event.trace_id = reader.id(name, raw),
-            "schemaVersion" => event.schema_version = reader.version(name, raw).unwrap_or(1),
-            _ => event.occurred_at_ms = reader.time(name, raw, false),
+            Field::Project => check_project(door, name, raw, reader),
+            Field::Session => event.session_id = reader.session_id(name, raw),
+            Field::Type => event.event_type = reader.type_name(name, raw).unwrap_or_default(),
+            Field::Source => event.source = reader.type_name(name, raw).unwrap_or_default(),
+            Field::Actor => event.actor = reader.reference(name, raw),
+            Field::Target => event.target = reader.reference(name, raw),
+            Field::Object => event.object = reader.reference(name, raw),
+            Field::Role => event.role = role(name, raw, reader),
+            Field::Content => {
+                event.content = reader.content(name, raw, reader.limits().content_max_chars);
+            }
+            Field::Data => event.data = reader.object(name, raw),
+            Field::Attribution => event.attribution = reader.object(name, raw),
+            Field::IdempotencyKey => event.idempotency_key = reader.id(name, raw),
+            Field::Correlation => event.correlation_id = reader.id(name, raw),
+            Field::Trace => event.trace_id = reader.id(name, raw),
+            Field::SchemaVersion => event.schema_version = reader.version(name, raw).unwrap_or(1),
+            Field::OccurredAt => event.occurred_at_ms = reader.time(name, raw, false),
         }
     }
-    if !seen.contains(&"type") {
+    if seen & Field::Type.bit() == 0 {
         reader.refuse_missing("type");
     }
     Some((complete(event, door, reader), FingerprintRule::Off))
 }
 
-/// The envelope's field of a member; seed 000 says `metadata` for `data`, and a client's own `id` is its key.
-fn known(name: &str) -> Option<&'static str> {
+/// What a member of the object says.
+#[derive(Clone, Copy)]
+enum Field {
+    Project,
+    Session,
+    Type,
+    Source,
+    Actor,
+    Target,
+    Object,
+    Role,
+    Content,
+    Data,
+    Attribution,
+    IdempotencyKey,
+    Correlation,
+    Trace,
+    SchemaVersion,
+    OccurredAt,
+}
+
+impl Field {
+    /// Its place in a set of fields.
+    fn bit(self) -> u32 {
+        1 << self as u32
+    }
+
+    /// Its name in the envelope.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Project => "projectId",
+            Self::Session => "sessionId",
+            Self::Type => "type",
+            Self::Source => "source",
+            Self::Actor => "actor",
+            Self::Target => "target",
+            Self::Object => "object",
+            Self::Role => "role",
+            Self::Content => "content",
+            Self::Data => "data",
+            Self::Attribution => "attribution",
+            Self::IdempotencyKey => "idempotencyKey",
+            Self::Correlation => "correlationId",
+            Self::Trace => "traceId",
+            Self::SchemaVersion => "schemaVersion",
+            Self::OccurredAt => "occurredAt",
+        }
+    }
+}
+
+/// The field that a member names; seed 000 says `metadata` for `data`, and a client's own `id` is its key.
+fn known(name: &str) -> Option<Field> {
     Some(match name {
-        "projectId" => "projectId",
-        "sessionId" => "sessionId",
-        "type" => "type",
-        "source" => "source",
-        "actor" => "actor",
-        "target" => "target",
-        "object" => "object",
-        "role" => "role",
-        "content" => "content",
-        "data" | "metadata" => "data",
-        "attribution" => "attribution",
-        "idempotencyKey" | "id" => "idempotencyKey",
-        "correlationId" => "correlationId",
-        "traceId" => "traceId",
-        "schemaVersion" => "schemaVersion",
-        "occurredAt" => "occurredAt",
+        "projectId" => Field::Project,
+        "sessionId" => Field::Session,
+        "type" => Field::Type,
+        "source" => Field::Source,
+        "actor" => Field::Actor,
+        "target" => Field::Target,
+        "object" => Field::Object,
+        "role" => Field::Role,
+        "content" => Field::Content,
+        "data" | "metadata" => Field::Data,
+        "attribution" => Field::Attribution,
+        "idempotencyKey" | "id" => Field::IdempotencyKey,
+        "correlationId" => Field::Correlation,
+        "traceId" => Field::Trace,
+        "schemaVersion" => Field::SchemaVersion,
+        "occurredAt" => Field::OccurredAt,
         _ => return None,
     })
 }
 
-fn complete<'a>(mut event: Event<'a>, door: &DoorContext<'_>, reader: &mut FieldReader<'_>) -> Event<'a> {
-    event.project_id = door.project.to_owned().into();
+fn complete<'a>(mut event: Event<'a>, door: &'a DoorContext<'_>, reader: &mut FieldReader<'_>) -> Event<'a> {
+    event.project_id = door.project.into();
     if event.source.is_empty() {
         event.source = DEFAULT_SOURCE.into();
     }
@@ -91,10 +143,10 @@ fn complete<'a>(mut event: Event<'a>, door: &DoorContext<'_>, reader: &mut Field
         event.role = implied_role(&event.event_type).map(Cow::Borrowed);
     }
     if event.idempotency_key.is_none() {
-        event.idempotency_key = door.idempotency_key.clone().map(Cow::Owned);
+        event.idempotency_key = door.idempotency_key.as_deref().map(Cow::Borrowed);
     }
     event.extra = reader.take_extra().map(Cow::Owned);
-    event.context = door.json().to_owned().into();
+    event.context = door.json().into();
     event
 }
 

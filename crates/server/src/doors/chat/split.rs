@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use tidegate_domain::draft::RawFields;
 use tidegate_domain::fault::FieldError;
 
-use crate::doors::elements::{Elements, elements, lines};
+use crate::doors::elements::{Elements, elements, lines, wrapped};
 use crate::doors::judge::{Candidate, invalid_json};
 use crate::http::body::Media;
 
@@ -32,7 +32,10 @@ pub(super) fn split(text: &str, media: Media, max: usize) -> Result<Events<'_>, 
     match text.trim_start().as_bytes().first() {
         None => Err(FieldError::new("", "invalid_json", "the body is empty")),
         Some(b'[') => elements(text, max).map(Events::Many),
-        Some(_) => object(text, max),
+        Some(_) => match wrapped(text, max) {
+            Some(events) => Ok(Events::Many(events)),
+            None => object(text, max),
+        },
     }
 }
 

@@ -16,20 +16,20 @@ mod parse;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::{Extension, Json};
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use serde::Serialize;
 use tidegate_domain::draft::RawFields;
 use utoipa::ToSchema;
 
 use super::DoorContext;
-use super::elements::{Elements, elements};
+use super::elements::{Elements, elements, wrapped};
 use super::judge::{self, Verdict, judge};
 use crate::app::App;
 use crate::http::Problem;
-use crate::http::auth::{Caller, Peer, ToIngest};
+use crate::http::auth::{Caller, ToIngest};
 use crate::http::body::{self, Media};
 use crate::http::problem::BodyRefusals;
 
@@ -109,18 +109,17 @@ pub struct IngestBatchReceipt {
 pub async fn ingest(
     State(app): State<Arc<App>>,
     caller: Caller<ToIngest>,
-    peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Json<IngestReceipt>, Problem> {
     let started = Instant::now();
+    let (Parts { headers, extensions, .. }, body) = request.into_parts();
     body::media(&headers, &[Media::Json])?;
     let payload = app.bodies.read(&headers, body).await?;
     let text = body::text(&payload.bytes)?;
     let fields: RawFields<'_> = parse_json(text)?;
     let now = app.clock.now();
     let door =
-        DoorContext::new("moderation", caller.project(), &app.config.event, now, &headers, peer.as_deref());
+        DoorContext::new("moderation", caller.project(), &app.config.event, now, &headers, extensions.get());
     let id = event_id(&fields);
     let verdict = judge(&app, &door, &[Ok(fields)], text.len(), parse::parse).await?.pop();
     app.metrics.ingested(started.elapsed());
@@ -144,11 +143,10 @@ pub async fn ingest(
 pub async fn ingest_batch(
     State(app): State<Arc<App>>,
     caller: Caller<ToIngest>,
-    peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Json<IngestBatchReceipt>, Problem> {
     let started = Instant::now();
+    let (Parts { headers, extensions, .. }, body) = request.into_parts();
     body::media(&headers, &[Media::Json])?;
     let payload = app.bodies.read(&headers, body).await?;
     let text = body::text(&payload.bytes)?;
@@ -161,7 +159,7 @@ pub async fn ingest_batch(
     }
     let now = app.clock.now();
     let door =
-        DoorContext::new("moderation", caller.project(), &app.config.event, now, &headers, peer.as_deref());
+        DoorContext::new("moderation", caller.project(), &app.config.event, now, &headers, extensions.get());
     let ids: Vec<_> = events.iter().map(|event| event.as_ref().ok().and_then(event_id)).collect();
     let verdicts = judge(&app, &door, &events, text.len(), parse::parse).await?;
     app.metrics.ingested(started.elapsed());
@@ -173,6 +171,9 @@ fn parse_json<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Problem
 }
 
 fn batch_events(text: &str, max: usize) -> Result<Elements<'_>, Problem> {
+    if let Some(events) = wrapped(text, max) {
+        return Ok(events);
+    }
     let fields: RawFields<'_> = parse_json(text)?;
     let missing =
         |code, detail| judge::problem(vec![tidegate_domain::fault::FieldError::new("/events", code, detail)]);

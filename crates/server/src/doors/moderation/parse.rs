@@ -15,7 +15,7 @@ const REQUIRED: [&str; 5] = ["event_id", "event_type", "platform", "content", "u
 /// Reads one event.
 pub(in crate::doors) fn parse<'a>(
     app: &App,
-    door: &DoorContext<'_>,
+    door: &'a DoorContext<'_>,
     fields: &RawFields<'a>,
     reader: &mut FieldReader<'_>,
 ) -> Option<(Event<'a>, FingerprintRule)> {
@@ -48,10 +48,10 @@ pub(in crate::doors) fn parse<'a>(
         seen.push(name);
     }
     require(app, &seen, reader);
-    event.project_id = door.project.to_owned().into();
+    event.project_id = door.project.into();
     place(&mut event, channel);
     event.extra = reader.take_extra().map(Cow::Owned);
-    event.context = door.json().to_owned().into();
+    event.context = door.json().into();
     Some((event, rule(app)))
 }
 
