@@ -6,5 +6,5 @@
 mod fields;
 mod reader;
 
-pub use fields::{MEMBERS_MAX, RawFields};
+pub use fields::{MEMBERS_MAX, QuickFields, RawFields};
 pub use reader::FieldReader;

@@ -9,7 +9,7 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::value::RawValue;
-use tidegate_domain::draft::RawFields;
+use tidegate_domain::draft::{QuickFields, RawFields};
 use tidegate_domain::fault::FieldError;
 
 use super::judge::{Candidate, invalid_json};
@@ -39,15 +39,15 @@ pub(super) fn elements(text: &str, max: usize) -> Result<Elements<'_>, FieldErro
 /// it is, or what is wrong with it.
 pub(super) fn wrapped(text: &str, max: usize) -> Option<Elements<'_>> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let (events, count): (Vec<RawFields<'_>>, _) = json.deserialize_map(Wrapped(max)).ok()?;
+    let (events, count) = json.deserialize_map(Wrapped(max)).ok()?;
     json.end().ok()?;
-    Some(Elements { candidates: events.into_iter().map(Ok).collect(), count })
+    Some(Elements { candidates: events.into_iter().map(|QuickFields(fields)| Ok(fields)).collect(), count })
 }
 
 struct Wrapped(usize);
 
 impl<'de> Visitor<'de> for Wrapped {
-    type Value = (Vec<RawFields<'de>>, usize);
+    type Value = (Vec<QuickFields<'de>>, usize);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of events")

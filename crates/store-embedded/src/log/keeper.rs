@@ -22,14 +22,18 @@ pub(super) enum Task {
 /// Runs until the log is closed.
 pub(super) fn run(shared: &Shared, tasks: &mpsc::Receiver<Task>) {
     for task in tasks {
-        match task {
-            Task::PrepareSpare { size } => shared.prepare_spare(size),
-            Task::Seal => {
-                if let Some((_, full)) = shared.segments().split_last() {
-                    full.iter().for_each(|segment| seal(shared, segment));
-                    // What was written lately is what is read; older segments must not push others out of memory.
-                    full.iter().rev().nth(CACHED_SEGMENTS).iter().for_each(|segment| segment.file.forget());
-                }
+        perform(shared, task);
+    }
+}
+
+pub(super) fn perform(shared: &Shared, task: Task) {
+    match task {
+        Task::PrepareSpare { size } => shared.prepare_spare(size),
+        Task::Seal => {
+            if let Some((_, full)) = shared.segments().split_last() {
+                full.iter().for_each(|segment| seal(shared, segment));
+                // What was written lately is what is read; older segments must not push others out of memory.
+                full.iter().rev().nth(CACHED_SEGMENTS).iter().for_each(|segment| segment.file.forget());
             }
         }
     }

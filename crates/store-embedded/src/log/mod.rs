@@ -62,6 +62,7 @@ mod recovery;
 mod scan;
 mod segment;
 mod shared;
+mod steps;
 mod tail;
 mod writer;
 
@@ -83,6 +84,7 @@ use tokio::sync::oneshot;
 use crate::disk::Disk;
 use queue::Pending;
 use shared::{Refusal, Shared};
+pub use steps::Steps;
 use writer::Writer;
 
 /// Largest batch, in bytes of its frames: it must fit a segment of its own.
@@ -138,6 +140,8 @@ pub struct SegmentLog {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// True if its caller does the steps of its threads.
+    is_stepped: bool,
 }
 
 impl SegmentLog {
@@ -151,23 +155,23 @@ impl SegmentLog {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, OpenError> {
-        let config = config.within_limits();
-        let opened = recovery::open(disk.as_ref(), &config, clock.as_ref(), entropy.as_ref())?;
-        let shared = Arc::new(Shared::new(disk, config, opened.segments, opened.quarantined));
-        let next_position = opened.active.end();
-        let writer = Writer {
-            shared: Arc::clone(&shared),
-            clock: Arc::clone(&clock),
-            entropy,
-            active: opened.active,
-            offset: opened.offset,
-            next_position,
-            last_recorded_at: opened.last_recorded_at,
-            marked: opened.marked,
-            spare_asked: false,
-        };
+        let (shared, writer) = prepare(disk, config, Arc::clone(&clock), entropy)?;
         let threads = Mutex::new(start(&shared, writer)?);
-        Ok(Self { shared, clock, threads })
+        Ok(Self { shared, clock, threads, is_stepped: false })
+    }
+
+    /// Opens the log without threads of its own: nothing is written until its caller has [`Steps`] do so. With a disk and
+    /// a clock that are parameters too, a run of the log is then a function of them and of the order of steps: see
+    /// `crates/simulator`. Errors: as [`SegmentLog::open`].
+    pub fn open_stepped(
+        disk: Box<dyn Disk>,
+        config: LogConfig,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<(Self, Steps), OpenError> {
+        let (shared, writer) = prepare(disk, config, Arc::clone(&clock), entropy)?;
+        let steps = Steps::new(&shared, writer);
+        Ok((Self { shared, clock, threads: Mutex::default(), is_stepped: true }, steps))
     }
 
     /// Refuses further appends, finishes those that wait, and stops. Idempotent.
@@ -184,6 +188,30 @@ impl SegmentLog {
             }
         }
     }
+}
+
+/// Recovers what is in the directory, and makes all but the threads.
+fn prepare(
+    disk: Box<dyn Disk>,
+    config: LogConfig,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<(Arc<Shared>, Writer), OpenError> {
+    let config = config.within_limits();
+    let opened = recovery::open(disk.as_ref(), &config, clock.as_ref(), entropy.as_ref())?;
+    let shared = Arc::new(Shared::new(disk, config, opened.segments, opened.quarantined));
+    let writer = Writer {
+        shared: Arc::clone(&shared),
+        clock,
+        entropy,
+        next_position: opened.active.end(),
+        active: opened.active,
+        offset: opened.offset,
+        last_recorded_at: opened.last_recorded_at,
+        marked: opened.marked,
+        spare_asked: false,
+    };
+    Ok((shared, writer))
 }
 
 fn start(shared: &Arc<Shared>, writer: Writer) -> std::io::Result<Vec<JoinHandle<()>>> {
@@ -287,6 +315,9 @@ impl SegmentLog {
         work: impl FnOnce(&Shared) -> std::io::Result<T> + Send + 'static,
     ) -> Result<T, LogError> {
         let shared = Arc::clone(&self.shared);
+        if self.is_stepped {
+            return work(&shared).map_err(|error| LogError::Unavailable(error.into()));
+        }
         let done = tokio::task::spawn_blocking(move || work(&shared)).await;
         done.map_err(|panic| LogError::Unavailable(panic.into()))?
             .map_err(|error| LogError::Unavailable(error.into()))

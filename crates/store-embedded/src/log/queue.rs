@@ -159,6 +159,11 @@ impl Queue {
         None
     }
 
+    /// What [`Queue::drain`] would take if it did not wait; empty if there is nothing.
+    pub(super) fn try_drain(&self, bytes_max: usize) -> Vec<Pending> {
+        self.take(bytes_max)
+    }
+
     fn take(&self, bytes_max: usize) -> Vec<Pending> {
         let mut state = self.state();
         let mut taken = Vec::new();

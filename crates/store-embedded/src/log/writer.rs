@@ -65,6 +65,25 @@ impl Writer {
         }
     }
 
+    /// Appends what waits now, if anything; false if there was nothing.
+    pub(super) fn step(&mut self) -> bool {
+        let batches = self.shared.queue.try_drain(GROUP_MAX_BYTES);
+        let found = !batches.is_empty();
+        if found {
+            self.append(batches);
+        }
+        found
+    }
+
+    /// What is done after a moment without batches; false if there was nothing to do.
+    pub(super) fn rest(&mut self) -> bool {
+        let wanted = !self.marked;
+        if wanted {
+            self.mark();
+        }
+        wanted
+    }
+
     fn append(&mut self, batches: Vec<Pending>) {
         let now = self.clock.now().max(self.last_recorded_at);
         let mut memory = self.remember(&batches, now);
