@@ -22,13 +22,13 @@ pub(super) enum Task {
 /// Runs until the log is closed.
 pub(super) fn run(shared: &Shared, tasks: &mpsc::Receiver<Task>) {
     for task in tasks {
-        perform(shared, task);
+        perform(shared, &task);
     }
 }
 
-pub(super) fn perform(shared: &Shared, task: Task) {
+pub(super) fn perform(shared: &Shared, task: &Task) {
     match task {
-        Task::PrepareSpare { size } => shared.prepare_spare(size),
+        Task::PrepareSpare { size } => shared.prepare_spare(*size),
         Task::Seal => {
             if let Some((_, full)) = shared.segments().split_last() {
                 full.iter().for_each(|segment| seal(shared, segment));

@@ -37,7 +37,7 @@ impl Steps {
     pub fn keep(&mut self) -> bool {
         let task = self.tasks.try_recv().ok();
         let found = task.is_some();
-        task.into_iter().for_each(|task| keeper::perform(&self.shared, task));
+        task.into_iter().for_each(|task| keeper::perform(&self.shared, &task));
         found
     }
 }
