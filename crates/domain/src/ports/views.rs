@@ -108,7 +108,7 @@ pub trait Views: Send + Sync {
     /// The states of `keys`, in order; `None` for a session never seen. For the pipeline, whose thread may block.
     async fn load_sessions(&self, keys: &[SessionKey]) -> Result<Vec<Option<Session>>, ViewsError>;
 
-    /// Applies `batch` in one transaction (V1).
+    /// Applies `batch` in one transaction (V1). An error may hide a commit that went through: ask for the checkpoint.
     async fn commit(&self, batch: &ViewsBatch) -> Result<(), ViewsError>;
 
     /// One session of a project, for a reader; `None` if the project has none of this id.

@@ -85,6 +85,8 @@ pub struct Pipeline {
     batch_max_bytes: usize,
     cache: SessionCache,
     checkpoint: watch::Sender<Position>,
+    /// A commit failed. It may have gone through all the same, so Views are asked before anything is folded again.
+    is_unsure: bool,
 }
 
 impl Pipeline {
@@ -99,7 +101,17 @@ impl Pipeline {
     ) -> Result<Self, ViewsError> {
         let checkpoint = watch::Sender::new(views.checkpoint().await?);
         let cache = SessionCache::new(CACHED_SESSIONS_MAX);
-        Ok(Self { log, views, screener, observer, half_life, batch_max_bytes, cache, checkpoint })
+        Ok(Self {
+            log,
+            views,
+            screener,
+            observer,
+            half_life,
+            batch_max_bytes,
+            cache,
+            checkpoint,
+            is_unsure: false,
+        })
     }
 
     /// The first position not yet folded, as it moves.
@@ -158,6 +170,10 @@ impl Pipeline {
 
     /// Folds one batch; the number of positions it went on.
     async fn step(&mut self) -> Result<u64, StepError> {
+        if self.is_unsure {
+            self.checkpoint.send_replace(self.views.checkpoint().await?);
+            self.is_unsure = false;
+        }
         let from = *self.checkpoint.borrow();
         let page = self.log.read(from, self.batch_max_bytes).await?;
         let next = page.next.unwrap_or(from).max(from);
@@ -170,6 +186,7 @@ impl Pipeline {
         if let Err(error) = self.views.commit(&batch).await {
             // The cache may be ahead of what is committed.
             self.cache.clear();
+            self.is_unsure = true;
             return Err(error.into());
         }
         self.cache.put(batch.sessions);

@@ -163,6 +163,10 @@ impl Builder {
         header: &SegmentHeader,
         sealed: SealedIndex,
     ) -> Result<Index, OpenError> {
+        for hole in sealed.holes() {
+            let reason = format!("bytes of {} were found damaged earlier", segment_name(header.first));
+            self.quarantine(hole.start, hole.end, reason);
+        }
         let end = sealed.end();
         let offset = sealed.offsets(end - 1, end)?.first().copied().unwrap_or(0);
         // A file that cannot be read now may be readable later, so that is no reason to refuse the start.

@@ -61,7 +61,7 @@ pub(crate) fn scan(file: &dyn DiskFile, header: &SegmentHeader, next_first: Opti
     let mut bytes = vec![0; file.size()?.max(DATA_START) as usize];
     file.read_exact_at(&mut bytes, 0)?;
     let used = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1).max(DATA_START as usize);
-    let mut walk = Walk::new(&bytes[..used], header);
+    let mut walk = Walk::new(&bytes, used as u64, header);
     walk.run();
     Ok(match next_first {
         Some(next_first) => walk.finish_full(next_first),
@@ -100,6 +100,8 @@ impl Group {
 
 struct Walk<'a> {
     bytes: &'a [u8],
+    /// End of the last byte that is not zero. The last frame may end in zeros, so it may reach further.
+    used: u64,
     salt: u64,
     at: u64,
     expected: u64,
@@ -110,7 +112,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(bytes: &'a [u8], header: &SegmentHeader) -> Self {
+    fn new(bytes: &'a [u8], used: u64, header: &SegmentHeader) -> Self {
         let scan = Scan {
             index: LiveIndex::new(header.first),
             damage: Vec::new(),
@@ -120,22 +122,27 @@ impl<'a> Walk<'a> {
             last_recorded_at: UnixMs(i64::MIN),
         };
         let group = Group { start: DATA_START, closed: true, ..Group::default() };
-        Self { bytes, salt: header.salt, at: DATA_START, expected: header.first, group, scan, tail: None }
-    }
-
-    fn used(&self) -> u64 {
-        self.bytes.len() as u64
+        Self {
+            bytes,
+            used,
+            salt: header.salt,
+            at: DATA_START,
+            expected: header.first,
+            group,
+            scan,
+            tail: None,
+        }
     }
 
     fn run(&mut self) {
-        while self.at < self.used() {
+        while self.at < self.used {
             match self.frame(self.at) {
                 Some(found) => self.take(found, None),
                 None => {
                     let (from_byte, from_position) = (self.at, self.expected);
                     let hole =
-                        Damage { from_byte, to_byte: self.used(), from_position, to_position: from_position };
-                    match (self.at + 1..self.used()).find_map(|at| self.frame(at)) {
+                        Damage { from_byte, to_byte: self.used, from_position, to_position: from_position };
+                    match (self.at + 1..self.used).find_map(|at| self.frame(at)) {
                         Some(found) => self.take(found, Some(hole)),
                         None => return self.tail = Some(hole),
                     }
@@ -220,7 +227,7 @@ impl<'a> Walk<'a> {
             self.scan.unproven = (records > 0).then_some(start..end);
             whole_records = 0;
         }
-        let (from_byte, to_byte) = (self.scan.end_byte, self.used());
+        let (from_byte, to_byte) = (self.scan.end_byte, self.used);
         self.scan.torn = (from_byte < to_byte).then_some(Torn { from_byte, to_byte, whole_records });
         self.end()
     }

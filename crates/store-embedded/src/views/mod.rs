@@ -112,9 +112,16 @@ impl Views for EmbeddedViews {
 
     async fn commit(&self, batch: &ViewsBatch) -> Result<(), ViewsError> {
         let mut writer = lock(&self.writer);
-        writer.commit(batch).map_err(|error| self.failed(error.into()))?;
-        self.checkpoint.store(batch.checkpoint.0, Ordering::Release);
-        Ok(())
+        let committed = writer.commit(batch);
+        let checkpoint = match committed {
+            Ok(()) => Ok(batch.checkpoint.0),
+            // It may have gone through all the same: the file knows.
+            Err(_) => writer.checkpoint(),
+        };
+        if let Ok(checkpoint) = checkpoint {
+            self.checkpoint.store(checkpoint, Ordering::Release);
+        }
+        committed.map_err(|error| self.failed(error.into()))
     }
 
     async fn session(&self, key: &SessionKey) -> Result<Option<Session>, ViewsError> {

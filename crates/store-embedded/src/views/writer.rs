@@ -37,6 +37,11 @@ impl Writer {
         Ok(())
     }
 
+    /// The checkpoint in the file.
+    pub(super) fn checkpoint(&self) -> rusqlite::Result<u64> {
+        schema::checkpoint(&self.connection)
+    }
+
     /// The states of `keys`, in order.
     pub(super) fn load(&mut self, keys: &[SessionKey]) -> rusqlite::Result<Vec<Option<Session>>> {
         self.known.trim();

@@ -1,6 +1,6 @@
 //! The format of a segment, read a second time from its description in `log/mod.rs`, without the log's own code.
 
-use crate::memory_disk::MemoryDisk;
+use tidegate_simulator::memory_disk::MemoryDisk;
 
 /// Where a segment's frames begin.
 pub(crate) const DATA_START: usize = 128;

@@ -10,8 +10,8 @@ use tidegate_testkit::world::SeededEntropy;
 
 use crate::bytes::{Frame, frames, last_segment, segments};
 use crate::checker::Witness;
-use crate::memory_disk::MemoryDisk;
 use crate::rig::{Rig, roomy, small};
+use tidegate_simulator::memory_disk::MemoryDisk;
 
 /// A log of 60 records in some sealed segments and an active one, closed in good order.
 async fn sound() -> (Rig, Witness) {

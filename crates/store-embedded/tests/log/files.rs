@@ -7,8 +7,8 @@ use tidegate_testkit::event_log::{Sent, append, read_all};
 
 use crate::bytes::{last_segment, segments};
 use crate::checker::Witness;
-use crate::memory_disk::MemoryDisk;
 use crate::rig::Rig;
+use tidegate_simulator::memory_disk::MemoryDisk;
 
 /// A log with several segments, and a copy of its disk when it was about half as long.
 async fn log_and_older_copy() -> (MemoryDisk, MemoryDisk) {

@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 use crate::checker::Witness;
 use crate::faulty_disk::{BROKEN, Call, Fault};
-use crate::memory_disk::MemoryDisk;
 use crate::rig::Rig;
+use tidegate_simulator::memory_disk::MemoryDisk;
 
 fn indexes(disk: &MemoryDisk) -> Vec<String> {
     disk.names().into_iter().filter(|name| name.ends_with(".idx")).collect()

@@ -18,7 +18,6 @@ mod format;
 mod full_disk;
 mod indexes;
 mod laws;
-mod memory_disk;
 mod power_loss;
 mod pressure;
 mod rig;

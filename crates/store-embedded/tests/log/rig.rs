@@ -12,7 +12,7 @@ use tidegate_testkit::event_log::Fixture;
 use tidegate_testkit::world::{ManualClock, SeededEntropy};
 
 use crate::faulty_disk::{Call, Fault, Faults, FaultyDisk, NO_SPACE};
-use crate::memory_disk::MemoryDisk;
+use tidegate_simulator::memory_disk::MemoryDisk;
 
 /// Segments of a few records, and nearly no memory for new ones.
 pub(crate) fn small() -> LogConfig {

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::EventLog;
-use tidegate_testkit::event_log::{read_all, store};
+use tidegate_testkit::event_log::{Sent, read_all, store};
 use tidegate_testkit::world::SeededEntropy;
 
 use crate::bytes::{DATA_START, Frame, frames, last_segment, unmark};
 use crate::checker::Witness;
 use crate::faulty_disk::Call;
-use crate::memory_disk::MemoryDisk;
 use crate::rig::{Rig, roomy};
+use tidegate_simulator::memory_disk::MemoryDisk;
 
 /// A log of some groups of `count` records, as a process leaves it that dies right after the last one.
 async fn killed(groups: usize, count: usize) -> (MemoryDisk, Vec<Frame>) {
@@ -176,5 +176,25 @@ async fn a_marked_group_is_never_taken_for_torn() {
         assert_eq!((log.tail(), &ranges[..]), (Position(6), &[(5, 6)][..]), "byte {at}");
         assert_eq!(read_all(&*log, 500).await.len(), 5);
         assert_eq!(damaged.disk.names(), rig.disk.names(), "nothing is cut");
+    }
+}
+
+#[tokio::test]
+async fn a_last_record_that_ends_in_zeros_is_no_torn_tail() {
+    for zeros in 1..40 {
+        let rig = Rig::new();
+        let log = rig.start();
+        let mut body = b"ends in zeros".to_vec();
+        body.resize(body.len() + zeros, 0);
+        let receipt = store(&*log, Sent::new(body.clone())).await;
+        // No mark follows: the process dies at once.
+        rig.faults.kill();
+        rig.stop();
+        let log = Rig::on(rig.disk.copy(), rig.config).start();
+        let read = read_all(&*log, 1000).await;
+        assert_eq!(
+            read.iter().map(|r| (r.receipt, &r.bytes[..])).collect::<Vec<_>>(),
+            [(receipt, &body[..])]
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The index of a full segment: a file, with a filter and fences of it in memory.
 
 use std::io;
+use std::ops::Range;
 
 use tidegate_domain::filter::Order;
 use tidegate_domain::time::UnixMs;
@@ -26,6 +27,8 @@ pub(crate) struct SealedIndex {
     first: u64,
     count: u32,
     last_recorded_at: UnixMs,
+    /// Positions without a record: their bytes were found damaged before the index was written.
+    holes: Vec<Range<u64>>,
     file: Box<dyn DiskFile>,
     offsets_at: u64,
     postings_at: u64,
@@ -99,6 +102,7 @@ impl SealedIndex {
             first: segment.first,
             count: u32_at(bytes, 16),
             last_recorded_at: UnixMs(u64_at(bytes, 20) as i64),
+            holes: holes(segment.first, offsets.1),
             file,
             offsets_at: offsets.0,
             postings_at: postings.0,
@@ -114,6 +118,11 @@ impl SealedIndex {
 
     pub(crate) fn last_recorded_at(&self) -> UnixMs {
         self.last_recorded_at
+    }
+
+    /// The ranges of positions that are damaged and have no frame.
+    pub(crate) fn holes(&self) -> &[Range<u64>] {
+        &self.holes
     }
 
     /// The bytes in the segment of the frames at `from..to`; 0 for damaged ones.
@@ -175,6 +184,19 @@ impl SealedIndex {
         self.file.read_exact_at(&mut bytes, self.postings_at + u64::from(start) * 4)?;
         Ok(bytes.chunks_exact(4).map(|chunk| self.first + u64::from(u32_at(chunk, 0))).collect())
     }
+}
+
+/// Ranges of positions from `first` on whose offset is 0.
+fn holes(first: u64, offsets: &[u8]) -> Vec<Range<u64>> {
+    let mut holes: Vec<Range<u64>> = Vec::new();
+    let missing = (first..).zip(offsets.chunks_exact(4)).filter(|(_, offset)| *offset == [0; 4]);
+    for (position, _) in missing {
+        match holes.last_mut() {
+            Some(hole) if hole.end == position => hole.end += 1,
+            _ => holes.push(position..position + 1),
+        }
+    }
+    holes
 }
 
 fn sections_of(live: &LiveIndex) -> [Vec<u8>; SECTIONS] {

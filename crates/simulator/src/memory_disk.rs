@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tidegate_store_embedded::disk::{Disk, DiskFile};
 use tidegate_testkit::world::SeededEntropy;
@@ -12,7 +12,7 @@ const SECTOR: usize = 512;
 
 /// A directory. Clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct MemoryDisk(Arc<Mutex<Directory>>);
+pub struct MemoryDisk(Arc<Mutex<Directory>>);
 
 #[derive(Clone, Default)]
 struct Directory {
@@ -33,27 +33,27 @@ struct Content {
 
 impl MemoryDisk {
     fn lock(&self) -> MutexGuard<'_, Directory> {
-        self.0.lock().unwrap()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A directory of its own with the same files.
-    pub(crate) fn copy(&self) -> Self {
+    pub fn copy(&self) -> Self {
         Self(Arc::new(Mutex::new(self.lock().clone())))
     }
 
     /// All names, sorted.
-    pub(crate) fn names(&self) -> Vec<String> {
+    pub fn names(&self) -> Vec<String> {
         self.lock().names.keys().cloned().collect()
     }
 
     /// The bytes of a file.
-    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
+    pub fn bytes(&self, name: &str) -> Vec<u8> {
         let directory = self.lock();
         directory.files[directory.names[name]].now.clone()
     }
 
     /// Puts a file there with these bytes, in place of another of its name.
-    pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
+    pub fn put(&self, name: &str, bytes: &[u8]) {
         let mut directory = self.lock();
         let (now, durable) = (bytes.to_vec(), bytes.to_vec());
         directory.files.push(Content { now, durable, dirty: BTreeSet::new() });
@@ -63,21 +63,21 @@ impl MemoryDisk {
     }
 
     /// Takes away the files whose names are so.
-    pub(crate) fn remove_where(&self, is_so: impl Fn(&str) -> bool) {
+    pub fn remove_where(&self, is_so: impl Fn(&str) -> bool) {
         let mut directory = self.lock();
         directory.names.retain(|name, _| !is_so(name));
         directory.durable_names.retain(|name, _| !is_so(name));
     }
 
     /// Changes the bytes of a file.
-    pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    pub fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut bytes = self.bytes(name);
         change(&mut bytes);
         self.put(name, &bytes);
     }
 
     /// What a kernel may do after a failed sync: the bytes still read back, but are never written.
-    pub(crate) fn forget_unsynced_writes(&self) {
+    pub fn forget_unsynced_writes(&self) {
         for file in &mut self.lock().files {
             file.dirty.clear();
         }
@@ -85,7 +85,7 @@ impl MemoryDisk {
 
     /// The directory as a power cut at this moment may leave it: of what was not synced, names up to some change
     /// and any of the sectors, some of them half.
-    pub(crate) fn after_power_loss(&self, luck: &SeededEntropy) -> Self {
+    pub fn after_power_loss(&self, luck: &SeededEntropy) -> Self {
         let mut directory = self.lock().clone();
         let kept = luck.below(directory.later_names.len() as u64 + 1) as usize;
         let names = kept.checked_sub(1).map_or(&directory.durable_names, |last| &directory.later_names[last]);
