@@ -4,10 +4,10 @@
 CARGO_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint docs deny bench check
+.PHONY: help run test simulate mutants lint docs deny bench check
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-6s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 
 run: ## serve in development mode on the loopback address
 	cargo run $(CARGO_FLAGS) --release --bin tidegate -- serve --dev
@@ -19,6 +19,15 @@ test: ## every test of the workspace, doc tests too; with cargo-nextest where it
 	else \
 		set -x; cargo test $(CARGO_FLAGS) --workspace --no-fail-fast; \
 	fi
+
+# SQLite syncs less slowly in memory, and a simulated disk needs no real one.
+SIMULATED_ON = TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
+
+simulate: ## the log's promise on SEEDS=1000 simulated machines; SEED=n shows one of them
+	$(SIMULATED_ON) cargo run $(CARGO_FLAGS) -q --bin simulate -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000))
+
+mutants: ## plant bugs one at a time, and see the simulation find each
+	$(SIMULATED_ON) crates/simulator/mutants.sh
 
 lint: ## formatting and clippy, warnings are errors
 	cargo fmt --all --check

@@ -140,3 +140,25 @@ async fn readers_go_on_right_behind_damage_with_pages_of_any_size() {
         assert_eq!(log.get(&[Position(all[1].position), Position(0)]).await.unwrap().len(), 1);
     }
 }
+
+#[tokio::test]
+async fn damage_found_before_sealing_is_reported_after_a_restart() {
+    let (rig, mut witness) = (Rig::new(), Witness::default());
+    let log = rig.start();
+    witness.send(&*log, 3, 30).await.unwrap();
+    witness.send(&*log, 3, 30).await.unwrap();
+    rig.stop();
+    let name = last_segment(&rig.disk);
+    let hit = frames(&rig.disk.bytes(&name))[1].end - 1;
+    rig.disk.change(&name, |bytes| bytes[hit] ^= 1);
+    let log = rig.start();
+    let lost = |log: &dyn EventLog| -> Vec<_> {
+        log.status().quarantined.iter().map(|range| (range.from.0, range.to.0)).collect()
+    };
+    assert_eq!(lost(&*log), [(1, 2)]);
+    // The damaged segment fills up and is sealed.
+    witness.send(&*log, 16, 200).await.unwrap();
+    rig.stop();
+    assert!(rig.disk.names().contains(&name.replace(".seg", ".idx")), "sealed: {:?}", rig.disk.names());
+    assert_eq!(lost(&*rig.start()), [(1, 2)], "and so at every start");
+}
