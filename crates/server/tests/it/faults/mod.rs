@@ -2,6 +2,10 @@
 
 mod disk_full;
 mod drain;
+mod every_call;
+mod failed_sync;
 mod kill;
 mod one_process;
+mod read_only;
+mod short_write;
 mod torn_tail;
