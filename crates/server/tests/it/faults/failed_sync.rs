@@ -35,7 +35,7 @@ async fn a_sync_that_fails_once_is_never_acknowledged_and_closes_the_log_until_a
         let ready = server.get("/ready").await;
         assert_eq!(ready.status, 503);
         assert!(
-            server.get("/metrics").await.text().contains("log_refusing 2\n"),
+            server.get("/metrics").await.text().contains("log_refusing 1\n"),
             "an alarm can be set on it"
         );
         assert!(server.stderr().contains("closed to writes until a restart"), "{}", server.stderr());

@@ -20,6 +20,7 @@ use super::patience::eventually;
 pub(crate) struct Serve {
     command: Command,
     dir: PathBuf,
+    stderr: Option<File>,
 }
 
 /// A running child; killed when dropped.
@@ -35,7 +36,7 @@ impl Serve {
         let mut command = tidegate(dir);
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         command.env("TIDEGATE_LOG__SEGMENT_MAX_BYTES", (1 << 20).to_string());
-        Self { command, dir: dir.to_owned() }
+        Self { command, dir: dir.to_owned(), stderr: None }
     }
 
     /// The same in development mode.
@@ -74,6 +75,12 @@ impl Serve {
         self
     }
 
+    /// Sends its log lines to `file`.
+    pub(crate) fn logging_to(mut self, file: File) -> Self {
+        self.stderr = Some(file);
+        self
+    }
+
     /// Starts it, and kills it after `delay`, however far it has come.
     pub(crate) async fn killed_after(mut self, delay: Duration) {
         self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -94,6 +101,9 @@ impl Serve {
         let logs = tempfile::tempdir().expect("a directory for the logs");
         let file = |name: &str| Stdio::from(File::create(logs.path().join(name)).expect("a log file"));
         self.command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
+        if let Some(file) = self.stderr.take() {
+            self.command.stderr(file);
+        }
         let program = self.command.get_program().to_owned();
         let mut child = self
             .command
