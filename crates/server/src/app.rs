@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tidegate_domain::assessment::Screener;
-use tidegate_domain::id::ProjectId;
+use tidegate_domain::id::{Position, ProjectId};
 use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, Views};
 use tidegate_domain::risk::HalfLife;
 use tidegate_engine::access::Access;
@@ -144,10 +144,24 @@ pub fn open_stores(config: &Config, screener: &dyn Screener) -> anyhow::Result<S
         .with_context(|| format!("data directory {}", dir.display()))?;
     let lock = DirectoryLock::take(dir).with_context(|| format!("data directory {}", dir.display()))?;
     let log = open_log(&dir.join(LOG_DIR), config)?;
-    let views = EmbeddedViews::open(&dir.join(VIEWS_FILE), half_life(config), &fold_version(screener))
+    let (views, version) = (dir.join(VIEWS_FILE), fold_version(screener));
+    let views = EmbeddedViews::open_for(&views, half_life(config), &version, log.tail())
         .context("views cannot be opened")?;
-    let control = EmbeddedControl::open(&dir.join(CONTROL_FILE)).context("control cannot be opened")?;
+    let control = open_control(&dir.join(CONTROL_FILE), log.tail())?;
     Ok(Stores { log: Arc::new(log), views: Arc::new(views), control: Arc::new(control), _lock: lock })
+}
+
+/// Opens Control; a new one beside a log with events means that keys were lost, which must not pass in silence.
+fn open_control(path: &Path, log_end: Position) -> anyhow::Result<EmbeddedControl> {
+    let is_missing = !path.metadata().is_ok_and(|file| file.len() > 0);
+    if is_missing && log_end > Position::default() {
+        tracing::error!(
+            path = %path.display(),
+            "the log holds events, but projects and keys are missing: a new, empty file is made, and keys made before are \
+             refused; to have them back, stop, and restore the file from a backup"
+        );
+    }
+    EmbeddedControl::open(path).context("control cannot be opened")
 }
 
 fn open_log(dir: &Path, config: &Config) -> anyhow::Result<SegmentLog> {

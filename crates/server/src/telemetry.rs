@@ -12,6 +12,8 @@ pub fn start(config: &Telemetry) -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // It would say so on stderr, and panic when that fails too: on a full disk, say. A lost line is no harm.
+        .log_internal_errors(false)
         .with_span_events(FmtSpan::NONE);
     let started = match config.log_format {
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).try_init(),

@@ -15,7 +15,7 @@ pub trait Disk: Send + Sync + 'static {
         zero(file.as_ref(), 0, size)?;
         Ok(file)
     }
-    /// Opens an existing file to read and write.
+    /// Opens an existing file to read, and to write if the directory is one to write to.
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
     /// The names of all files, in no order.
     fn list(&self) -> io::Result<Vec<String>>;
@@ -75,19 +75,25 @@ pub fn make_dir(dir: &Path) -> io::Result<()> {
 /// A directory of the operating system.
 pub struct RealDisk {
     dir: PathBuf,
+    writable: bool,
 }
 
 impl RealDisk {
     /// The directory `dir`, made (durably) if it is not there.
     pub fn open(dir: &Path) -> io::Result<Self> {
         make_dir(dir)?;
-        Ok(Self { dir: dir.to_owned() })
+        Ok(Self { dir: dir.to_owned(), writable: true })
     }
 
-    fn options() -> OpenOptions {
+    /// The directory `dir` to look at: its files are opened to read, so it may lie on a read-only file system.
+    pub fn to_read(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), writable: false }
+    }
+
+    fn options(&self) -> OpenOptions {
         let mut options = OpenOptions::new();
         // Events are private: nobody but the owner reads the files.
-        options.read(true).write(true).mode(0o600);
+        options.read(true).write(self.writable).mode(0o600);
         options
     }
 }
@@ -97,7 +103,7 @@ impl RealDisk {
     /// writer a core's time and push what is read out of memory. Returns where it stopped.
     fn zero_directly(&self, name: &str, size: u64) -> io::Result<u64> {
         let direct = rustix::fs::OFlags::DIRECT.bits() as i32;
-        let Ok(file) = Self::options().custom_flags(direct).open(self.dir.join(name)) else { return Ok(0) };
+        let Ok(file) = self.options().custom_flags(direct).open(self.dir.join(name)) else { return Ok(0) };
         let whole = size - size % ZERO_STEP_BYTES as u64;
         match zero(&RealFile(file), 0, whole) {
             Ok(()) => Ok(whole),
@@ -117,11 +123,11 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(RealFile(Self::options().create_new(true).open(self.dir.join(name))?)))
+        Ok(Box::new(RealFile(self.options().create_new(true).open(self.dir.join(name))?)))
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(RealFile(Self::options().open(self.dir.join(name))?)))
+        Ok(Box::new(RealFile(self.options().open(self.dir.join(name))?)))
     }
 
     fn list(&self) -> io::Result<Vec<String>> {

@@ -24,7 +24,16 @@ pub enum LockError {
 impl DirectoryLock {
     /// Takes `dir`, which must exist. Does not wait.
     pub fn take(dir: &Path) -> Result<Self, LockError> {
-        let file = File::options().create(true).truncate(false).write(true).open(dir.join("LOCK"))?;
+        Self::of(File::options().create(true).truncate(false).write(true).open(dir.join("LOCK"))?)
+    }
+
+    /// Takes `dir` without writing to it: it may lie on a read-only file system. Errors: `NotFound` where no process
+    /// ever took it.
+    pub fn to_look(dir: &Path) -> Result<Self, LockError> {
+        Self::of(File::open(dir.join("LOCK"))?)
+    }
+
+    fn of(file: File) -> Result<Self, LockError> {
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(LockError::Taken),
@@ -40,9 +49,12 @@ mod tests {
     #[test]
     fn a_directory_is_taken_once() {
         let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(DirectoryLock::to_look(dir.path()), Err(LockError::Io(_))));
         let first = DirectoryLock::take(dir.path()).unwrap();
         assert!(matches!(DirectoryLock::take(dir.path()), Err(LockError::Taken)));
+        assert!(matches!(DirectoryLock::to_look(dir.path()), Err(LockError::Taken)));
         drop(first);
+        DirectoryLock::to_look(dir.path()).unwrap();
         DirectoryLock::take(dir.path()).unwrap();
     }
 }

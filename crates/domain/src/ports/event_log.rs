@@ -88,7 +88,7 @@ pub enum AppendError {
     #[error("the log could not be read")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// A write failed in a way that leaves the disk's state unknown. The log takes no more until a restart.
-    #[error("the log is closed to writes after a failed sync")]
+    #[error("a write or sync of the log failed, so it takes no more events until the server is restarted")]
     Poisoned,
     /// The log is shutting down.
     #[error("the log is shutting down")]

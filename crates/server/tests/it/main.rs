@@ -11,6 +11,7 @@ mod back_pressure;
 mod bad_input;
 mod bombs;
 mod cli;
+mod clock;
 mod faults;
 mod fuzz;
 mod idempotency;

@@ -2,7 +2,8 @@
 //!
 //! The only data that cannot be rebuilt from the log, so `synchronous=FULL`: what was answered is on the disk (C1).
 //! Another process, the command line, may change the file while the server runs; [`Control::version`] tells.
-//! A damaged or newer file is never replaced: `open` fails and a person decides.
+//! A damaged or newer file is never replaced, nor one that is gone but for its write-ahead log: `open` fails and a
+//! person decides.
 
 mod keys;
 mod migrations;
@@ -17,6 +18,7 @@ use tidegate_domain::ports::{Control, ControlError, KeyRecord};
 use tidegate_domain::time::UnixMs;
 use tokio::task::spawn_blocking;
 
+use crate::integrity;
 use crate::sqlite::{Cause, lock, open_private, patiently};
 
 /// The organisation that owns every project, until there are others.
@@ -36,9 +38,10 @@ struct Store {
 impl EmbeddedControl {
     /// Opens the file at `path`, made and brought to the newest layout if need be; its directory must exist.
     ///
-    /// Blocks; for the start of the program. Errors: the file cannot be used, is damaged, or was written by a newer
-    /// program.
+    /// Blocks; for the start of the program. Errors: the file cannot be used, is damaged, was written by a newer
+    /// program, or is gone while its write-ahead log is there.
     pub fn open(path: &Path) -> Result<Self, ControlError> {
+        integrity::refuse_orphan(path).map_err(|orphan| ControlError::Unavailable(orphan.into()))?;
         let connection = patiently(|| open_file(path)).map_err(ControlError::Unavailable)?;
         Ok(Self { store: Arc::new(Mutex::new(Store { connection, own_writes: 0 })) })
     }

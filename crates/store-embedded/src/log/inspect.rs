@@ -2,6 +2,8 @@
 
 use std::io;
 
+use tidegate_domain::id::Position;
+
 use super::index::SealedIndex;
 use super::recovery::{OpenError, open_file, orphan_at_end};
 use super::scan::{Scan, scan};
@@ -15,8 +17,10 @@ pub enum Severity {
     Fine,
     /// Worth knowing; Tidegate deals with it by itself.
     Note,
-    /// Events are damaged or missing, or the log will not open.
+    /// Something is damaged or missing; a server starts all the same and serves the rest.
     Damage,
+    /// No server starts on it until a person has decided.
+    Blocking,
 }
 
 /// One thing that an inspection found.
@@ -37,8 +41,17 @@ impl Finding {
     }
 }
 
+/// What was found in a log.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// File by file.
+    pub findings: Vec<Finding>,
+    /// The position after its last one.
+    pub end: Position,
+}
+
 /// Reads every byte of the log on `disk` and says what it finds. Changes nothing. Cost: reads the whole log.
-pub fn inspect(disk: &dyn Disk) -> io::Result<Vec<Finding>> {
+pub fn inspect(disk: &dyn Disk) -> io::Result<Inspection> {
     let mut names = disk.list()?;
     names.sort_unstable();
     let firsts: Vec<u64> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
@@ -50,9 +63,9 @@ pub fn inspect(disk: &dyn Disk) -> io::Result<Vec<Finding>> {
     }
     if let Some(index) = orphan_at_end(&names, &firsts) {
         let error = OpenError::EndMissing { index: index.clone() };
-        findings.push(Finding::new(Severity::Damage, index, error.to_string()));
+        findings.push(Finding::new(Severity::Blocking, index, error.to_string()));
     }
-    Ok(findings)
+    Ok(Inspection { findings, end: Position(end) })
 }
 
 /// What to say of a file that is no segment.
@@ -100,13 +113,13 @@ fn segment(
         about.say(Severity::Damage, format!("positions {end}..{first} before it are missing"));
     } else if first < end {
         let name = about.name.clone();
-        about.say(Severity::Damage, OpenError::Overlap { name, first, end }.to_string());
+        about.say(Severity::Blocking, OpenError::Overlap { name, first, end }.to_string());
     }
     let (file, header) = match open_file(disk, first) {
         Ok(opened) => opened,
         Err(OpenError::Io(error)) => return Err(error),
         Err(error) => {
-            about.say(Severity::Damage, error.to_string());
+            about.say(Severity::Blocking, error.to_string());
             return Ok(end.max(first));
         }
     };

@@ -66,7 +66,7 @@ mod steps;
 mod tail;
 mod writer;
 
-pub use inspect::{Finding, Severity, inspect};
+pub use inspect::{Finding, Inspection, Severity, inspect};
 pub use queue::QueueLimits;
 pub use recovery::OpenError;
 

@@ -64,12 +64,27 @@ impl EmbeddedViews {
     ///   empty one, a damaged one is renamed to `<path>.corrupt-<n>`; [`EmbeddedViews::start`] says what was done.
     /// - Blocks; for the start of the program. Errors: the file can be neither used nor replaced.
     pub fn open(path: &Path, half_life: HalfLife, fold_version: &str) -> Result<Self, ViewsError> {
-        Self::open_file(path, half_life, fold_version).map_err(ViewsError)
+        Self::open_for(path, half_life, fold_version, Position(u64::MAX))
     }
 
-    fn open_file(path: &Path, half_life: HalfLife, fold_version: &str) -> Result<Self, Cause> {
+    /// As [`EmbeddedViews::open`], for a log that ends at `log_end`: a file folded from a longer one is renamed too.
+    pub fn open_for(
+        path: &Path,
+        half_life: HalfLife,
+        fold_version: &str,
+        log_end: Position,
+    ) -> Result<Self, ViewsError> {
+        Self::open_file(path, half_life, fold_version, log_end).map_err(ViewsError)
+    }
+
+    fn open_file(
+        path: &Path,
+        half_life: HalfLife,
+        fold_version: &str,
+        log_end: Position,
+    ) -> Result<Self, Cause> {
         let rules = Rules { half_life_ms: half_life.ms, fold_version: fold_version.to_owned() };
-        let (connection, start) = schema::open(path, &rules)?;
+        let (connection, start) = schema::open(path, &rules, log_end.0)?;
         let checkpoint = schema::checkpoint(&connection)?;
         Ok(Self {
             writer: Mutex::new(Writer::new(connection, half_life)),

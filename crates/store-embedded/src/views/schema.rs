@@ -58,11 +58,16 @@ pub enum Start {
         /// Where the damaged file lies now.
         kept_as: PathBuf,
     },
+    /// A file folded from a longer log than the one that is there. It was put aside, and an empty one made.
+    Ahead {
+        /// Where the file lies now.
+        kept_as: PathBuf,
+    },
 }
 
-/// Opens the file for writing and makes it fit `rules`, see [`Start`].
-pub(super) fn open(path: &Path, rules: &Rules) -> Result<(Connection, Start), Cause> {
-    let (connection, start) = match examine(path, rules)? {
+/// Opens the file for writing and makes it fit `rules` and a log that ends at `log_end`, see [`Start`].
+pub(super) fn open(path: &Path, rules: &Rules, log_end: u64) -> Result<(Connection, Start), Cause> {
+    let (connection, start) = match examine(path, rules, log_end)? {
         Found::Empty(connection) => (connection, Start::New),
         Found::Fitting(connection) => return Ok((connection, Start::Kept)),
         Found::Other => {
@@ -72,6 +77,10 @@ pub(super) fn open(path: &Path, rules: &Rules) -> Result<(Connection, Start), Ca
         Found::Damaged => {
             let kept_as = put_aside(path)?;
             (open_writer(path)?, Start::Damaged { kept_as })
+        }
+        Found::Ahead => {
+            let kept_as = put_aside(path)?;
+            (open_writer(path)?, Start::Ahead { kept_as })
         }
     };
     let connection = create(connection, rules)?;
@@ -98,9 +107,10 @@ enum Found {
     Fitting(Connection),
     Other,
     Damaged,
+    Ahead,
 }
 
-fn examine(path: &Path, rules: &Rules) -> Result<Found, Cause> {
+fn examine(path: &Path, rules: &Rules, log_end: u64) -> Result<Found, Cause> {
     if Suspicion::of(path).is_noted() {
         return Ok(Found::Damaged);
     }
@@ -110,7 +120,11 @@ fn examine(path: &Path, rules: &Rules) -> Result<Found, Cause> {
     });
     match looked {
         Ok((connection, Stored::Nothing)) => Ok(Found::Empty(connection)),
-        Ok((connection, Stored::Rules(stored))) if stored == *rules => Ok(Found::Fitting(connection)),
+        Ok((connection, Stored::Rules(stored))) if stored == *rules => {
+            // What is appended next would pass for folded, and be judged by the rows of what is gone.
+            let is_ahead = checkpoint(&connection)? > log_end;
+            Ok(if is_ahead { Found::Ahead } else { Found::Fitting(connection) })
+        }
         Ok((_, Stored::Rules(_) | Stored::OtherLayout)) => Ok(Found::Other),
         Ok((_, Stored::Unclear)) => Ok(Found::Damaged),
         Err(cause) if cause.downcast_ref().is_some_and(is_damage) => Ok(Found::Damaged),
@@ -168,7 +182,7 @@ fn remove(path: &Path) -> Result<(), Cause> {
     Ok(())
 }
 
-/// Renames the file and its write-ahead log to the first free `.corrupt-<n>`.
+/// Renames the file and its write-ahead log to the first free `.corrupt-<n>`: nobody knows what is still in them.
 fn put_aside(path: &Path) -> Result<PathBuf, Cause> {
     let free = (1..10_000).map(|n| beside(path, &format!(".corrupt-{n}"))).find(|name| !name.exists());
     let kept_as = free.ok_or_else(|| Error::other("too many damaged files were put aside; remove some"))?;

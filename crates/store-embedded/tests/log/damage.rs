@@ -72,7 +72,8 @@ async fn any_flipped_bit_costs_at_most_its_record() {
         }
         println!("round {round}: bit {bit} of {name}");
         let lost = touched(&bytes, bit / 8..bit / 8 + 1);
-        let found = inspect(&disk).unwrap().iter().any(|f| f.file == name && f.severity == Severity::Damage);
+        let found =
+            inspect(&disk).unwrap().findings.iter().any(|f| f.file == name && f.severity == Severity::Damage);
         assert_eq!(found, !lost.is_empty(), "doctor says the same");
         loses_only(disk, &witness, &name, frames(&bytes).last().unwrap(), &lost).await;
     }

@@ -29,7 +29,7 @@ async fn log_and_older_copy() -> (MemoryDisk, MemoryDisk) {
 
 /// What the log says to `disk`: the positions it quarantines, or why it does not open. And that `doctor` agrees.
 async fn answer(disk: &MemoryDisk, doctor_says: &str) -> Result<Vec<(u64, u64)>, String> {
-    let findings = inspect(disk).unwrap();
+    let findings = inspect(disk).unwrap().findings;
     let said = findings.iter().any(|f| f.detail.contains(doctor_says));
     assert!(said, "{doctor_says:?} is not among {findings:#?}");
     let rig = Rig::on(disk.copy(), crate::rig::small());
@@ -37,7 +37,7 @@ async fn answer(disk: &MemoryDisk, doctor_says: &str) -> Result<Vec<(u64, u64)>,
         Ok(log) => log,
         Err(error) => {
             assert!(
-                findings.iter().any(|f| f.severity == Severity::Damage),
+                findings.iter().any(|f| f.severity == Severity::Blocking),
                 "{error} surprises {findings:#?}"
             );
             return Err(error.to_string());
@@ -63,7 +63,7 @@ fn first(name: &str) -> u64 {
 #[tokio::test]
 async fn a_sound_log_has_nothing_but_fine_findings() {
     let (disk, _) = log_and_older_copy().await;
-    let findings = inspect(&disk).unwrap();
+    let findings = inspect(&disk).unwrap().findings;
     assert!(findings.iter().all(|f| f.severity == Severity::Fine), "{findings:#?}");
     assert_eq!(answer(&disk, "positions").await, Ok(vec![]));
 }

@@ -34,7 +34,7 @@ async fn sealed() -> (Rig, Witness) {
 async fn made_again(rig: &Rig, witness: &Witness, harm: impl FnOnce(&MemoryDisk)) {
     let harmed = Rig::on(rig.disk.copy(), rig.config);
     harm(&harmed.disk);
-    let doctor = inspect(&harmed.disk).unwrap();
+    let doctor = inspect(&harmed.disk).unwrap().findings;
     let harm_done = indexes(&harmed.disk) != indexes(&rig.disk)
         || indexes(&rig.disk).iter().any(|name| harmed.disk.bytes(name) != rig.disk.bytes(name));
     assert_eq!(

@@ -1,58 +1,11 @@
 //! A full disk: writes are refused, reads go on, and with space again so do the writes, without a restart.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::support::patience::eventually;
 use crate::support::server::{TestServer, start_with};
+use crate::support::small_disk::SmallDisk;
 use crate::support::{INSULT, command, walk};
-
-/// A small file system in memory; unmounted when dropped.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    /// `None` where this process may not mount, and there is no CI to be lied to.
-    fn mount(mib: u32) -> Option<Self> {
-        let dir = tempfile::tempdir().expect("a directory");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tidegate-test"]).arg(dir.path());
-        match mount.output() {
-            Ok(output) if output.status.success() => Some(Self(dir)),
-            failed => {
-                #[expect(clippy::disallowed_methods, reason = "tests ask whether a skip would be a lie")]
-                let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-                assert!(!is_ci, "a full disk cannot be tried here: {failed:?}");
-                println!("SKIPPED: a full disk needs root to mount one: {failed:?}");
-                None
-            }
-        }
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Takes all space that is left.
-    fn fill(&self) -> PathBuf {
-        let path = self.path().join("filler");
-        let mut file = File::create(&path).expect("a file");
-        for size in [64 << 10, 4 << 10, 1] {
-            while file.write_all(&vec![1; size]).is_ok() {}
-        }
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
-    }
-}
 
 fn event(n: u64) -> Value {
     json!({

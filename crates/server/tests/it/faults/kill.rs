@@ -9,8 +9,9 @@ use tokio::task::JoinSet;
 
 use crate::support::child::Serve;
 use crate::support::client::{Broken, Client};
-use crate::support::{INSULT, command, walk};
+use crate::support::{INSULT, command, nightly, walk};
 
+/// Rounds in every run of the tests; `KILL_ROUNDS` asks for more.
 const ROUNDS: u64 = 20;
 /// How long a round lasts at most.
 const ROUND_MAX_MS: u64 = 300;
@@ -109,13 +110,14 @@ fn equals_a_rebuild(dir: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_twenty_times_under_load_every_acknowledged_event_is_there_once_and_in_order() {
+async fn killed_again_and_again_under_load_every_acknowledged_event_is_there_once_and_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let mut writers: Vec<Writer> =
         (0..WRITERS).map(|name| Writer { name, next: 0, acked: Vec::new() }).collect();
     let mut moments = Moments(u64::from(std::process::id()) << 20 | 0x9e37);
     println!("seed: {}", moments.0);
-    for round in 0..ROUNDS {
+    let rounds = nightly::count("KILL_ROUNDS", ROUNDS);
+    for round in 0..rounds {
         let mut server = Serve::dev(dir.path()).start().await;
         check(&server, &writers, round).await;
         let mut tasks = JoinSet::new();
@@ -131,9 +133,9 @@ async fn killed_twenty_times_under_load_every_acknowledged_event_is_there_once_a
         writers.sort_by_key(|writer| writer.name);
     }
     let server = Serve::dev(dir.path()).start().await;
-    check(&server, &writers, ROUNDS).await;
+    check(&server, &writers, rounds).await;
     let acked: u64 = writers.iter().map(|writer| writer.next).sum();
-    assert!(acked > ROUNDS * 10, "there was load: {acked}");
+    assert!(acked > rounds * 10, "there was load: {acked}");
     // The views catch up with all of it, and equal what the log alone gives.
     let last = json!({"type": "last", "sessionId": "w0"});
     server.post("/v1/events?wait=screened").json(&last).send().await.ok();

@@ -1,5 +1,6 @@
 //! A server as a process of its own: to be killed, to be stopped by a signal, to have its memory and logs looked at.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -19,6 +20,7 @@ use super::patience::eventually;
 pub(crate) struct Serve {
     command: Command,
     dir: PathBuf,
+    stderr: Option<File>,
 }
 
 /// A running child; killed when dropped.
@@ -34,7 +36,7 @@ impl Serve {
         let mut command = tidegate(dir);
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         command.env("TIDEGATE_LOG__SEGMENT_MAX_BYTES", (1 << 20).to_string());
-        Self { command, dir: dir.to_owned() }
+        Self { command, dir: dir.to_owned(), stderr: None }
     }
 
     /// The same in development mode.
@@ -50,6 +52,35 @@ impl Serve {
         self
     }
 
+    /// Lets `strace` start it, with these options. The child is the server itself; its tracer stands aside.
+    pub(crate) fn traced(mut self, options: &[String]) -> Self {
+        let mut traced = Command::new("strace");
+        // Not with its seccomp filter: under it, calls fail as told, but no signal is sent.
+        traced.args(["-D", "-f", "-qq", "-s", "1", "-o", "/dev/null"]).args(options);
+        traced.arg(self.command.get_program()).args(self.command.get_args());
+        traced.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.command = traced;
+        self
+    }
+
+    /// Loads a library before all others.
+    pub(crate) fn preloaded(mut self, library: &Path) -> Self {
+        self.command.env("LD_PRELOAD", library);
+        self
+    }
+
+    /// Sets a variable of the environment that is no setting.
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Sends its log lines to `file`.
+    pub(crate) fn logging_to(mut self, file: File) -> Self {
+        self.stderr = Some(file);
+        self
+    }
+
     /// Starts it, and kills it after `delay`, however far it has come.
     pub(crate) async fn killed_after(mut self, delay: Duration) {
         self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -60,20 +91,50 @@ impl Serve {
     }
 
     /// Starts it, and waits until it listens.
-    pub(crate) async fn start(mut self) -> ChildServer {
+    pub(crate) async fn start(self) -> ChildServer {
+        let started = self.try_start().await;
+        started.unwrap_or_else(|ended| panic!("the child ended with {}: {}", ended.status, ended.stderr))
+    }
+
+    /// Starts it, and waits until it listens or ends.
+    pub(crate) async fn try_start(mut self) -> Result<ChildServer, EndedEarly> {
         let logs = tempfile::tempdir().expect("a directory for the logs");
         let file = |name: &str| Stdio::from(File::create(logs.path().join(name)).expect("a log file"));
         self.command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
-        let mut child = self.command.spawn().expect("the binary runs");
+        if let Some(file) = self.stderr.take() {
+            self.command.stderr(file);
+        }
+        let program = self.command.get_program().to_owned();
+        let mut child = self
+            .command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} must be installed: {error}", program.display()));
         let pid = child.id();
-        let address = eventually("the child listens", async || {
-            if let Some(status) = child.try_wait().expect("a child") {
-                panic!("the child ended with {status}: {}", read(&logs.path().join("stderr")));
-            }
-            address(&self.dir.join(SERVER_FILE), pid)
+        let address = eventually("the child listens", async || match child.try_wait().expect("a child") {
+            Some(status) => Some(Err(EndedEarly { status, stderr: read(&logs.path().join("stderr")) })),
+            None => address(&self.dir.join(SERVER_FILE), pid).map(Ok),
         });
-        let address = address.await;
-        ChildServer { client: Client::new(address), child, logs }
+        let address = address.await?;
+        Ok(ChildServer { client: Client::new(address), child, logs })
+    }
+}
+
+/// A child that ended before it listened.
+#[derive(Debug)]
+pub(crate) struct EndedEarly {
+    pub(crate) status: ExitStatus,
+    pub(crate) stderr: String,
+}
+
+impl EndedEarly {
+    /// What it said, which must be the plain words of a program that knows what it does: a line or two.
+    #[track_caller]
+    pub(crate) fn plain_words(&self) -> &str {
+        let said = self.stderr.trim();
+        assert_eq!(self.status.code(), Some(1), "{said}");
+        let words = said.lines().filter(|line| !line.starts_with('{'));
+        assert!((1..=3).contains(&words.count()) && !said.contains("panicked"), "{said}");
+        said
     }
 }
 
@@ -100,6 +161,10 @@ impl ChildServer {
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("a child to kill");
         self.child.wait().expect("a child that ends");
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks it to stop, as a supervisor does.
