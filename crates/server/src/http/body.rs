@@ -1,23 +1,17 @@
 //! Reading a request's body: bounded as sent, bounded when decoded, and all bodies together bounded too.
 
-use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 
 use super::Problem;
+use super::decode::{self, Encoding};
 use crate::config;
-
-/// The largest window a zstd frame may ask for, as a power of two: 8 MiB, the format's advice for receivers.
-const ZSTD_WINDOW_LOG_MAX: u32 = 23;
-
-/// How much larger decompressed JSON is, most of the time.
-const LIKELY_RATIO: usize = 12;
 
 /// Bodies that are decompressed at the same time.
 const DECODERS_MAX: usize = 2;
@@ -50,13 +44,6 @@ impl Drop for Held {
     }
 }
 
-enum Encoding {
-    Identity,
-    Gzip,
-    Deflate,
-    Zstd,
-}
-
 impl Bodies {
     /// The limits of these settings.
     pub fn new(config: &config::Server) -> Self {
@@ -76,7 +63,7 @@ impl Bodies {
 
     /// Reads and decodes `body`. Errors: 400 broken, 413 too large, 415 unknown encoding, 503 too many at once.
     pub async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Payload, Problem> {
-        let encoding = encoding(headers)?;
+        let encoding = decode::encoding(headers)?;
         let mut payload = self.collect(headers, body).await?;
         if !matches!(encoding, Encoding::Identity) {
             let decoded = self.decode_apart(encoding, payload.bytes.clone()).await?;
@@ -130,7 +117,7 @@ impl Bodies {
     async fn decode_apart(&self, encoding: Encoding, sent: Bytes) -> Result<Vec<u8>, Problem> {
         let _turn = self.decoders.acquire().await;
         let max = self.decoded_max_bytes;
-        let decoding = tokio::task::spawn_blocking(move || decode(&encoding, &sent, max));
+        let decoding = tokio::task::spawn_blocking(move || decode::decode(encoding, &sent, max));
         decoding.await.unwrap_or_else(|panic| Err(Problem::internal(&panic)))
     }
 
@@ -152,63 +139,6 @@ impl Bodies {
             format!("the body has at least {bytes} bytes, server.body_max_bytes is {}", self.sent_max_bytes);
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail)
     }
-}
-
-fn decode(encoding: &Encoding, sent: &[u8], max_bytes: usize) -> Result<Vec<u8>, Problem> {
-    let broken = |error: std::io::Error| {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "broken-encoding",
-            format!("the body cannot be decompressed: {error}"),
-        )
-    };
-    let reader: Box<dyn Read + '_> = match encoding {
-        Encoding::Identity => Box::new(sent),
-        Encoding::Gzip => Box::new(flate2::read::MultiGzDecoder::new(sent)),
-        Encoding::Deflate => Box::new(flate2::read::ZlibDecoder::new(sent)),
-        Encoding::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::new(sent).map_err(broken)?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(broken)?;
-            Box::new(decoder)
-        }
-    };
-    // One byte more than allowed tells a body of just the limit from a bomb, and no more is ever decoded.
-    let likely = sent.len().saturating_mul(LIKELY_RATIO);
-    let decoded = read_within(reader, likely, max_bytes + 1).map_err(broken)?;
-    if decoded.len() > max_bytes {
-        let detail = format!("the decompressed body is larger than server.decoded_max_bytes, {max_bytes}");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", detail));
-    }
-    Ok(decoded)
-}
-
-/// All that `reader` gives, at most `max_bytes`, of which `likely` will do for most. The buffer grows once, straight to
-/// the most it can need: memory that is not written to costs nothing, and copies on the way there do.
-fn read_within(mut reader: impl Read, likely: usize, max_bytes: usize) -> std::io::Result<Vec<u8>> {
-    let likely = if likely > max_bytes / 2 { max_bytes } else { likely };
-    let mut bytes = Vec::with_capacity(likely);
-    let read = reader.by_ref().take(likely as u64).read_to_end(&mut bytes)?;
-    if read == likely {
-        bytes.reserve_exact(max_bytes - read);
-        reader.take((max_bytes - read) as u64).read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
-}
-
-fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
-    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
-    let Some(first) = encodings.next() else { return Ok(Encoding::Identity) };
-    match first.to_str().unwrap_or("?").trim().to_ascii_lowercase().as_str() {
-        _ if encodings.next().is_some() => {}
-        "" | "identity" => return Ok(Encoding::Identity),
-        "gzip" | "x-gzip" => return Ok(Encoding::Gzip),
-        "deflate" => return Ok(Encoding::Deflate),
-        "zstd" => return Ok(Encoding::Zstd),
-        _ => {}
-    }
-    let detail = "content-encoding must be one of gzip, deflate, zstd, or absent";
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-encoding", detail)
-        .with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate, zstd")))
 }
 
 /// What a body is, by its content type.

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod body;
+mod decode;
 mod leftover;
 pub mod observe;
 pub mod params;

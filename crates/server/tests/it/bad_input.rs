@@ -183,6 +183,9 @@ fn bad_bodies(post: impl Fn() -> Call) -> Vec<(&'static str, Call, u16, &'static
     flipped[12] ^= 0xff;
     let trailing = [gzipped.as_slice(), b"garbage"].concat();
     let nested = compress::gzip(&compress::gzip(b"{}"));
+    let and_garbage = |bytes: Vec<u8>| [bytes.as_slice(), b"garbage"].concat();
+    // Longer than what a decoder reads ahead.
+    let and_much = |bytes: Vec<u8>| [bytes.as_slice(), &[b' '; 64 << 10]].concat();
     vec![
         ("empty", json(""), 400, "invalid-json"),
         ("blank", json(" \r\n\t"), 400, "invalid-json"),
@@ -206,7 +209,7 @@ fn bad_bodies(post: impl Fn() -> Call) -> Vec<(&'static str, Call, u16, &'static
         ("XML", post().typed("application/xml", "<a/>"), 415, "unsupported-media-type"),
         ("multipart", post().typed("multipart/form-data; boundary=x", "--x"), 415, "unsupported-media-type"),
         ("an empty content type", post().typed("", "{}"), 415, "unsupported-media-type"),
-        ("an unknown encoding", encoded("br", b"{}".to_vec()), 415, "unsupported-encoding"),
+        ("an unknown encoding", encoded("lzma", b"{}".to_vec()), 415, "unsupported-encoding"),
         ("two encodings", encoded("gzip, gzip", nested.clone()), 415, "unsupported-encoding"),
         (
             "two encoding headers",
@@ -214,6 +217,8 @@ fn bad_bodies(post: impl Fn() -> Call) -> Vec<(&'static str, Call, u16, &'static
             415,
             "unsupported-encoding",
         ),
+        ("br in gzip", encoded("gzip, br", nested.clone()), 415, "unsupported-encoding"),
+        ("br in br under one name", encoded("br", compress::brotli(&compress::brotli(b"{}"))), 400, "invalid-utf8"),
         ("gzip in gzip under one name", encoded("gzip", nested), 400, "invalid-utf8"),
         ("no gzip", encoded("gzip", b"{}".to_vec()), 400, "broken-encoding"),
         ("an empty gzip", encoded("gzip", Vec::new()), 400, "broken-encoding"),
@@ -222,6 +227,13 @@ fn bad_bodies(post: impl Fn() -> Call) -> Vec<(&'static str, Call, u16, &'static
         ("gzip and garbage", encoded("gzip", trailing), 400, "broken-encoding"),
         ("no zstd", encoded("zstd", b"{}".to_vec()), 400, "broken-encoding"),
         ("no deflate", encoded("deflate", b"{}".to_vec()), 400, "broken-encoding"),
+        ("deflate and garbage", encoded("deflate", and_garbage(compress::deflate(b"{}"))), 400, "broken-encoding"),
+        ("deflate and much", encoded("deflate", and_much(compress::deflate(b"{}"))), 400, "broken-encoding"),
+        ("no br", encoded("br", b"{}".to_vec()), 400, "broken-encoding"),
+        ("an empty br", encoded("br", Vec::new()), 400, "broken-encoding"),
+        ("cut br", encoded("br", compress::brotli(&[b' '; 999])[..8].to_vec()), 400, "broken-encoding"),
+        ("br and garbage", encoded("br", and_garbage(compress::brotli(b"{}"))), 400, "broken-encoding"),
+        ("br and much", encoded("br", and_much(compress::brotli(b"{}"))), 400, "broken-encoding"),
     ]
 }
 

@@ -42,6 +42,7 @@ async fn compressed_bombs_are_refused_while_they_are_decoded_and_memory_stays_sm
         ("gzip", gzip_bomb()),
         ("deflate", compress::deflate(&vec![b'0'; 40 << 20])),
         ("zstd", compress::zstd(&vec![b'0'; 64 << 20]).repeat(64)),
+        ("br", compress::brotli(&vec![b'0'; 1 << 30])),
     ];
     let mut calls = Vec::new();
     for path in ROUTES {
@@ -58,6 +59,10 @@ async fn compressed_bombs_are_refused_while_they_are_decoded_and_memory_stays_sm
     // A frame that asks for a window of 128 MiB gets none.
     let greedy = compress::zstd_with_window(&vec![b' '; 9 << 20], 27);
     let answer = server.post("/v1/events").header("content-encoding", "zstd").body(greedy).send().await;
+    answer.problem(400, "broken-encoding");
+    // The same in brotli, by an extension that reaches for a gigabyte.
+    let greedy = compress::brotli_with_window(&vec![b' '; 9 << 20], 30);
+    let answer = server.post("/v1/events").header("content-encoding", "br").body(greedy).send().await;
     answer.problem(400, "broken-encoding");
     still_small(&server).await;
     server.stop().await;

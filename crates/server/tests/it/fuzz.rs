@@ -92,7 +92,7 @@ fn content_type() -> impl Strategy<Value = &'static str> {
 }
 
 fn encoding() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(&["", "", "", "gzip", "deflate", "zstd", "lies"][..])
+    prop::sample::select(&["", "", "", "gzip", "deflate", "zstd", "br", "lies"][..])
 }
 
 #[test]
@@ -130,6 +130,7 @@ async fn check(
         "gzip" => call.header("content-encoding", encoding).body(compress::gzip(&body)),
         "deflate" => call.header("content-encoding", encoding).body(compress::deflate(&body)),
         "zstd" => call.header("content-encoding", encoding).body(compress::zstd(&body)),
+        "br" => call.header("content-encoding", encoding).body(compress::brotli(&body)),
         _ => call.header("content-encoding", "gzip").body(body),
     };
     let answer = call.send().await;

@@ -70,6 +70,7 @@ async fn compressed_bodies_are_read() {
         ("x-gzip", compress::gzip(body.as_bytes())),
         ("deflate", compress::deflate(body.as_bytes())),
         ("zstd", compress::zstd(body.as_bytes())),
+        ("br", compress::brotli(body.as_bytes())),
         ("identity", body.clone().into_bytes()),
     ] {
         let call = server.post("/v1/events").header("content-encoding", encoding);

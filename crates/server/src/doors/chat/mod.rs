@@ -1,4 +1,4 @@
-//! The native door: `POST /v1/events`. One event, an array, `{events: […]}` or NDJSON; gzip, deflate and zstd.
+//! The native door: `POST /v1/events`. One event, an array, `{events: […]}` or NDJSON; gzip, deflate, zstd or br.
 
 mod answer;
 mod parse;
