@@ -85,6 +85,17 @@ pub(super) fn index_name(first: u64) -> String {
     format!("{first:020}.idx")
 }
 
+/// The name of the mark of retention: an empty file that says that the log begins at `first`.
+pub(super) fn mark_name(first: u64) -> String {
+    format!("{first:020}.first")
+}
+
+/// Where the log begins according to the mark of this file name; `None` for other names.
+pub(super) fn parse_mark_name(name: &str) -> Option<u64> {
+    let first = name.strip_suffix(".first")?.parse().ok()?;
+    (mark_name(first) == name).then_some(first)
+}
+
 /// The first position of the segment of this file name; `None` for other names.
 pub(super) fn parse_segment_name(name: &str) -> Option<u64> {
     let first = name.strip_suffix(".seg")?.parse().ok()?;
@@ -154,5 +165,10 @@ impl Segment {
     /// Position after its last frame.
     pub(super) fn end(&self) -> u64 {
         self.index().end()
+    }
+
+    /// Bytes of its file and of its index's.
+    pub(super) fn disk_bytes(&self) -> u64 {
+        self.header.size + self.index().disk_bytes()
     }
 }

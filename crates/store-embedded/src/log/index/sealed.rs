@@ -27,6 +27,7 @@ pub(crate) struct SealedIndex {
     count: u32,
     last_recorded_at: UnixMs,
     file: Box<dyn DiskFile>,
+    disk_bytes: u64,
     offsets_at: u64,
     postings_at: u64,
     streams: Table,
@@ -100,6 +101,7 @@ impl SealedIndex {
             count: u32_at(bytes, 16),
             last_recorded_at: UnixMs(u64_at(bytes, 20) as i64),
             file,
+            disk_bytes: bytes.len() as u64,
             offsets_at: offsets.0,
             postings_at: postings.0,
             streams: Table::new(streams.0, streams.1, STREAM_BYTES, 0),
@@ -110,6 +112,10 @@ impl SealedIndex {
 
     pub(crate) fn end(&self) -> u64 {
         self.first + u64::from(self.count)
+    }
+
+    pub(crate) fn disk_bytes(&self) -> u64 {
+        self.disk_bytes
     }
 
     pub(crate) fn last_recorded_at(&self) -> UnixMs {
