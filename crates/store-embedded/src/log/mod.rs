@@ -79,8 +79,8 @@ use async_trait::async_trait;
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{
-    AppendBatch, AppendError, Appended, Clock, Deleted, Entropy, EventLog, LogError, LogStatus, Page, Retention,
-    Stored,
+    AppendBatch, AppendError, Appended, Clock, Deleted, Entropy, EventLog, LogError, LogStatus, Page,
+    Retention, Stored,
 };
 use tokio::sync::oneshot;
 

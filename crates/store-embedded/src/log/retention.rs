@@ -16,7 +16,8 @@ use tidegate_domain::ports::{Deleted, Retention};
 use tidegate_domain::time::UnixMs;
 
 use super::segment::{
-    Segment, mark_name, parse_index_name, parse_mark_name, parse_segment_name, remove_if_there,
+    Segment, mark_name, parse_index_name, parse_mark_name, parse_position, parse_segment_name,
+    remove_if_there,
 };
 use super::shared::{Refusal, Shared};
 use crate::disk::Disk;
@@ -86,14 +87,16 @@ fn create_mark(disk: &dyn Disk, first: u64) -> io::Result<()> {
 
 /// Removes the files of segments before `first`, and the marks before it.
 fn sweep(disk: &dyn Disk, first: u64) -> io::Result<()> {
-    let mut is_changed = false;
-    for name in disk.list()? {
-        let whole = name.strip_suffix(".tmp").unwrap_or(&name);
-        let at = parse_segment_name(&name).or(parse_index_name(whole)).or(parse_mark_name(&name));
-        if at.is_some_and(|at| at < first) {
-            remove_if_there(disk, &name)?;
-            is_changed = true;
-        }
-    }
-    if is_changed { disk.sync_dir() } else { Ok(()) }
+    let mut names = disk.list()?;
+    names.retain(|name| belongs_to(name).is_some_and(|at| at < first));
+    names.iter().try_for_each(|name| remove_if_there(disk, name))?;
+    if names.is_empty() { Ok(()) } else { disk.sync_dir() }
+}
+
+/// First position of the segment that a file is, belongs to or was cut from, or of the mark that it is. What was cut
+/// from a torn tail holds parts of events, which shall be no older than others.
+fn belongs_to(name: &str) -> Option<u64> {
+    let index = || parse_index_name(name.strip_suffix(".tmp").unwrap_or(name));
+    let torn = || name.strip_suffix(".torn")?.split_once('-').and_then(|(first, _)| parse_position(first));
+    parse_segment_name(name).or_else(index).or_else(|| parse_mark_name(name)).or_else(torn)
 }

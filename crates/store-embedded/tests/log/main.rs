@@ -21,5 +21,6 @@ mod laws;
 mod memory_disk;
 mod power_loss;
 mod pressure;
+mod retention;
 mod rig;
 mod torn;
