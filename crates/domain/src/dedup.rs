@@ -7,6 +7,7 @@
 //! - **D2** the same key with another body: refused, nothing is stored.
 //! - **D3** a key or fingerprint is remembered only together with its record, never before.
 //! - **D4** the same fingerprint inside its window: answered as the first event's duplicate.
+//! - **D5** all of this holds for as long as the log keeps the first event: what retention deletes is forgotten.
 //!
 //! Keys and fingerprints are SHA-256 cut to 128 bits, so no client can make another's event look like a
 //! duplicate. The digest of a body is a fast 64-bit hash: with it a client can only deceive itself.

@@ -5,6 +5,7 @@
 
 mod durable;
 mod found;
+mod kept;
 mod model;
 mod once;
 mod order;
@@ -12,6 +13,7 @@ mod sent;
 
 pub use durable::*;
 pub use found::*;
+pub use kept::*;
 pub use model::{Step, follows_the_model, steps};
 pub use once::*;
 pub use order::*;
@@ -67,6 +69,10 @@ macro_rules! event_log_laws {
             every_record_of_a_stream_is_found,
             one_hash_for_project_and_session_is_found_once,
             records_are_found_by_position,
+            what_is_left_after_retention_reads_as_before,
+            retention_deletes_no_more_than_it_may,
+            keys_are_forgotten_with_their_records,
+            readers_go_on_while_the_oldest_are_deleted,
         );
     };
     (@ $fixture:path; $($law:ident),+ $(,)?) => {

@@ -98,7 +98,7 @@ pub enum AppendError {
 /// Why a read failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The disk could not be read. May be retried.
+    /// The disk failed. May be retried.
     #[error("the log could not be read")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
 }
@@ -132,6 +132,26 @@ pub struct QuarantinedRange {
     pub reason: String,
 }
 
+/// What of a log is deleted, oldest first: see [`EventLog::retain`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Events recorded before this time are deleted; `None`: age is no reason.
+    pub recorded_before: Option<UnixMs>,
+    /// Events are deleted while the log's files have more bytes than this; `None`: size is no reason.
+    pub disk_max_bytes: Option<u64>,
+    /// Nothing at or past this position is deleted, whatever the rest says.
+    pub until: Position,
+}
+
+/// What [`EventLog::retain`] deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// Number of segments.
+    pub segments: usize,
+    /// Bytes of their files.
+    pub bytes: u64,
+}
+
 /// How the log is doing.
 #[derive(Clone, Debug, Default)]
 pub struct LogStatus {
@@ -145,7 +165,7 @@ pub struct LogStatus {
     pub queue_bytes_max: usize,
     /// Why writes are refused, if they are: `poisoned` or `no_space`.
     pub refusing: Option<&'static str>,
-    /// Bytes of the log's files.
+    /// Bytes of the log's segments and their indexes.
     pub disk_bytes: u64,
     /// Number of segments.
     pub segments: usize,
@@ -165,6 +185,9 @@ pub struct LogStatus {
 /// - **L5 nothing remembered of a refusal**: after an error, the same batch may be appended as if new.
 /// - **L6 monotone time**: `recorded_at` never decreases with position, whatever the clock does.
 /// - **L7 found**: `find` by project or session hash yields every such record, in order, in either direction.
+/// - **L8 kept**: nothing is deleted but by `retain`, and by that only a prefix that [`Retention`] admits, never the
+///   newest record. What is left reads as before; what is gone is gone for good, its keys and fingerprints too (L4
+///   holds for as long as the record is kept), and its positions are never given again.
 #[async_trait]
 pub trait EventLog: Send + Sync {
     /// Appends `batch` and answers once it is durable, one answer per record, in order.
@@ -174,6 +197,10 @@ pub trait EventLog: Send + Sync {
 
     /// The position after the last readable record.
     fn tail(&self) -> Position;
+
+    /// The first position that is kept: 0 until [`EventLog::retain`] has deleted something. Reads from below it start
+    /// here.
+    fn first(&self) -> Position;
 
     /// Waits until [`EventLog::tail`] is above `position`, or for ever.
     async fn wait_past(&self, position: Position);
@@ -188,6 +215,12 @@ pub trait EventLog: Send + Sync {
     /// At most `max` records of a stream, from position `from` on in direction `order`. May hold records of
     /// another stream with the same hash: the caller compares names.
     async fn find(&self, stream: u64, from: Position, order: Order, max: usize) -> Result<Page, LogError>;
+
+    /// Deletes the oldest records, as far as `retention` admits and the adapter can: it may keep more. Durable when
+    /// this returns; readers that are under way finish with what they hold.
+    ///
+    /// Errors: the disk failed; what was deleted until then stays deleted. May be retried.
+    async fn retain(&self, retention: Retention) -> Result<Deleted, LogError>;
 
     /// How the log is doing. Cheap.
     fn status(&self) -> LogStatus;

@@ -8,8 +8,8 @@ mod world;
 
 pub use control::{Control, ControlError, KeyRecord, Scope, Scopes};
 pub use event_log::{
-    AppendBatch, AppendError, Appended, EventLog, LogError, LogStatus, NewRecord, Page, QuarantinedRange,
-    Receipt, Stored,
+    AppendBatch, AppendError, Appended, Deleted, EventLog, LogError, LogStatus, NewRecord, Page,
+    QuarantinedRange, Receipt, Retention, Stored,
 };
 pub use views::{Assessed, Parked, RiskyPage, SessionPage, SessionRow, Views, ViewsBatch, ViewsError};
 pub use world::{Clock, Entropy};

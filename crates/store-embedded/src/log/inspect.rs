@@ -5,9 +5,11 @@ use std::io;
 use tidegate_domain::id::Position;
 
 use super::index::SealedIndex;
-use super::recovery::{OpenError, open_file, orphan_at_end};
+use super::recovery::{OpenError, begins_at, end_is_missing, open_file, segments_from};
 use super::scan::{Scan, scan};
-use super::segment::{SPARE_NAME, SegmentHeader, parse_index_name, parse_segment_name, segment_name};
+use super::segment::{
+    SPARE_NAME, SegmentHeader, mark_name, parse_index_name, parse_mark_name, parse_segment_name, segment_name,
+};
 use crate::disk::{Disk, DiskFile};
 
 /// How bad a finding is.
@@ -54,38 +56,54 @@ pub struct Inspection {
 pub fn inspect(disk: &dyn Disk) -> io::Result<Inspection> {
     let mut names = disk.list()?;
     names.sort_unstable();
-    let firsts: Vec<u64> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
-    let mut findings: Vec<Finding> = names.iter().filter_map(|name| stranger(name, &firsts)).collect();
-    let mut end = 0;
+    let begin = begins_at(&names);
+    let firsts = segments_from(&names, begin);
+    let mut findings: Vec<Finding> =
+        names.iter().filter_map(|name| about_name(name, begin, &firsts)).collect();
+    let mut end = begin;
     for (number, first) in firsts.iter().enumerate() {
         let mut about = About { name: segment_name(*first), findings: &mut findings };
         end = segment(disk, *first, end, firsts.get(number + 1).copied(), &mut about)?;
     }
-    if let Some(index) = orphan_at_end(&names, &firsts) {
-        let error = OpenError::EndMissing { index: index.clone() };
-        findings.push(Finding::new(Severity::Blocking, index, error.to_string()));
+    if let Some(error) = end_is_missing(&names, &firsts, begin) {
+        let file = error.file().unwrap_or_default().to_owned();
+        findings.push(Finding::new(Severity::Blocking, file, error.to_string()));
     }
     Ok(Inspection { findings, end: Position(end) })
 }
 
-/// What to say of a file that is no segment.
-fn stranger(name: &str, firsts: &[u64]) -> Option<Finding> {
-    if parse_segment_name(name).is_some() || name == "LOCK" {
+/// What to say of a file for its name alone; nothing of a segment of the log, which is looked into.
+fn about_name(name: &str, begin: u64, firsts: &[u64]) -> Option<Finding> {
+    let say = |severity, detail: String| Some(Finding::new(severity, name, detail));
+    let (segment, index, mark) = (parse_segment_name(name), parse_index_name(name), parse_mark_name(name));
+    if name == "LOCK" || segment.is_some_and(|first| first >= begin) {
         return None;
+    }
+    if let Some(first) = mark {
+        let detail = match first == begin {
+            true => format!("the log begins at position {first}: retention has deleted what was before"),
+            false => "an older mark of retention; ignored, safe to delete".to_owned(),
+        };
+        return say(Severity::Fine, detail);
+    }
+    if segment.or(index).is_some_and(|first| first < begin) {
+        let mark = mark_name(begin);
+        let detail = format!(
+            "before the beginning of the log ({mark}): a deletion has left it; ignored, deleted by the next retention"
+        );
+        return say(Severity::Note, detail);
     }
     if name.ends_with(".torn") {
         let detail = "cut from a torn tail, never acknowledged; safe to delete once looked at";
-        return Some(Finding::new(Severity::Note, name, detail));
+        return say(Severity::Note, detail.to_owned());
     }
     if name == SPARE_NAME || name.strip_suffix(".tmp").is_some_and(|name| parse_index_name(name).is_some()) {
-        return Some(Finding::new(Severity::Fine, name, "work in progress, replaced when it is needed"));
+        return say(Severity::Fine, "work in progress, replaced when it is needed".to_owned());
     }
-    match parse_index_name(name) {
+    match index {
         Some(first) if firsts.contains(&first) => None,
-        Some(_) => {
-            Some(Finding::new(Severity::Note, name, "the index of a segment that is not here; ignored"))
-        }
-        None => Some(Finding::new(Severity::Note, name, "not a file of the log; ignored")),
+        Some(_) => say(Severity::Note, "the index of a segment that is not here; ignored".to_owned()),
+        None => say(Severity::Note, "not a file of the log; ignored".to_owned()),
     }
 }
 

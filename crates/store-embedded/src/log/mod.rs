@@ -7,6 +7,7 @@
 //! ```text
 //! 00000000000000000000.seg    a segment; the name is its first position
 //! 00000000000000000000.idx    its index, written once when it is full (format: index/mod.rs)
+//! 00000000000000262144.first  empty; the log begins here: retention has deleted what was before (retention.rs)
 //! spare.tmp                   the next segment, being zeroed ahead of need
 //! <first>-<byte>.torn         what was cut from a torn tail: never acknowledged, kept for a person to see
 //! ```
@@ -59,6 +60,7 @@ mod read;
 mod recall;
 mod recent;
 mod recovery;
+mod retention;
 mod scan;
 mod segment;
 mod shared;
@@ -77,7 +79,8 @@ use async_trait::async_trait;
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{
-    AppendBatch, AppendError, Appended, Clock, Entropy, EventLog, LogError, LogStatus, Page, Stored,
+    AppendBatch, AppendError, Appended, Clock, Deleted, Entropy, EventLog, LogError, LogStatus, Page,
+    Retention, Stored,
 };
 use tokio::sync::oneshot;
 
@@ -199,7 +202,7 @@ fn prepare(
 ) -> Result<(Arc<Shared>, Writer), OpenError> {
     let config = config.within_limits();
     let opened = recovery::open(disk.as_ref(), &config, clock.as_ref(), entropy.as_ref())?;
-    let shared = Arc::new(Shared::new(disk, config, opened.segments, opened.quarantined));
+    let shared = Arc::new(Shared::new(disk, config, opened.first, opened.segments, opened.quarantined));
     let writer = Writer {
         shared: Arc::clone(&shared),
         clock,
@@ -258,6 +261,10 @@ impl EventLog for SegmentLog {
         Position(self.shared.tail())
     }
 
+    fn first(&self) -> Position {
+        Position(self.shared.first())
+    }
+
     async fn wait_past(&self, position: Position) {
         let mut tail = self.shared.watch_tail();
         if tail.wait_for(|tail| *tail > position.0).await.is_err() {
@@ -266,6 +273,7 @@ impl EventLog for SegmentLog {
     }
 
     async fn read(&self, from: Position, max_bytes: usize) -> Result<Page, LogError> {
+        let from = from.max(self.first());
         if from.0 >= self.shared.tail() {
             return Ok(Page { records: Vec::new(), next: Some(from) });
         }
@@ -276,15 +284,20 @@ impl EventLog for SegmentLog {
     }
 
     async fn get(&self, positions: &[Position]) -> Result<Vec<Stored>, LogError> {
-        if let Some(records) = self.shared.recent_records(positions) {
+        let first = self.first();
+        let positions: Vec<_> = positions.iter().copied().filter(|position| *position >= first).collect();
+        if let Some(records) = self.shared.recent_records(&positions) {
             return Ok(records);
         }
-        let positions = positions.to_vec();
         self.on_disk(move |shared| read::get(shared, &positions)).await
     }
 
     async fn find(&self, stream: u64, from: Position, order: Order, max: usize) -> Result<Page, LogError> {
         self.on_disk(move |shared| read::find(shared, stream, from.0, order, max)).await
+    }
+
+    async fn retain(&self, retention: Retention) -> Result<Deleted, LogError> {
+        self.on_disk(move |shared| retention::retain(shared, &retention)).await
     }
 
     fn status(&self) -> LogStatus {
@@ -301,7 +314,7 @@ impl EventLog for SegmentLog {
                 Refusal::NoSpace => Some("no_space"),
                 Refusal::Poisoned => Some("poisoned"),
             },
-            disk_bytes: segments.iter().map(|s| s.header.size).sum(),
+            disk_bytes: segments.iter().map(|s| s.disk_bytes()).sum(),
             segments: segments.len(),
             quarantined: self.shared.quarantined(),
         }
@@ -309,7 +322,7 @@ impl EventLog for SegmentLog {
 }
 
 impl SegmentLog {
-    /// Runs `work`, which reads files, where it may block.
+    /// Runs `work`, which uses files, where it may block.
     async fn on_disk<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Shared) -> std::io::Result<T> + Send + 'static,

@@ -7,6 +7,7 @@
 //! | a full segment that was cut, or is an older copy | the positions its index still knows are quarantined |
 //! | a torn tail | copied to a `.torn` file, then zeroed: it was never acknowledged |
 //! | a last group that is whole, but perhaps not synced | written and synced again before anybody sees it |
+//! | files before the mark of retention | ignored; the next retention deletes them |
 //! | a segment without header, misnamed, overlapping; the end missing | refused, in words that say what to do |
 //! | any other file, `backup.seg` too | ignored |
 //!
@@ -24,8 +25,8 @@ use super::fetch::is_whole;
 use super::index::{Index, SealedIndex};
 use super::scan::{Damage, scan};
 use super::segment::{
-    DATA_START, Segment, SegmentHeader, index_name, parse_index_name, parse_segment_name, prepare_spare,
-    segment_name,
+    DATA_START, Segment, SegmentHeader, index_name, mark_name, parse_index_name, parse_mark_name,
+    parse_segment_name, prepare_spare, segment_name,
 };
 use super::tail::mend;
 use crate::disk::{Disk, DiskFile};
@@ -68,13 +69,38 @@ pub enum OpenError {
         /// The index that proves it.
         index: String,
     },
+    /// The mark of retention is there, and nothing of what it begins.
+    #[error(
+        "{mark} says that the log goes on from there, but no segment from there on is here: restore them from a \
+         backup; to begin anew, and give their positions to new events, move {mark} away"
+    )]
+    NothingKept {
+        /// The mark.
+        mark: String,
+    },
     /// The disk could not be read or written.
     #[error("the log's directory cannot be used")]
     Io(#[from] io::Error),
 }
 
+impl OpenError {
+    /// The file it is about, if it is about one.
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            Self::NoHeader(name)
+            | Self::Misnamed { name, .. }
+            | Self::Overlap { name, .. }
+            | Self::EndMissing { index: name }
+            | Self::NothingKept { mark: name } => Some(name),
+            Self::Io(_) => None,
+        }
+    }
+}
+
 /// An opened log, ready to append.
 pub(super) struct Opened {
+    /// Where the log begins.
+    pub(super) first: u64,
     pub(super) segments: Vec<Arc<Segment>>,
     pub(super) active: Arc<Segment>,
     pub(super) quarantined: Vec<QuarantinedRange>,
@@ -91,26 +117,44 @@ pub(super) fn open(
     entropy: &dyn Entropy,
 ) -> Result<Opened, OpenError> {
     let names = disk.list()?;
-    let mut firsts: Vec<u64> = names.iter().filter_map(|name| parse_segment_name(name)).collect();
-    firsts.sort_unstable();
-    if let Some(index) = orphan_at_end(&names, &firsts) {
-        return Err(OpenError::EndMissing { index });
+    let begin = begins_at(&names);
+    let firsts = segments_from(&names, begin);
+    if let Some(error) = end_is_missing(&names, &firsts, begin) {
+        return Err(error);
     }
     let Some((last, full)) = firsts.split_last() else { return create(disk, config, clock, entropy) };
     // A process may have died between renaming the last segment into place and making its name durable.
     disk.sync_dir()?;
-    let mut builder = Builder::default();
+    let mut builder = Builder { first: begin, end: begin, ..Builder::default() };
     for (first, next_first) in full.iter().zip(&firsts[1..]) {
         builder.add_full(disk, *first, *next_first)?;
     }
     builder.finish(disk, *last)
 }
 
-/// An index that only a later segment than the last of `firsts` explains: indexes are written once the next segment
-/// is in use.
-pub(super) fn orphan_at_end(names: &[String], firsts: &[u64]) -> Option<String> {
-    let index = names.iter().filter_map(|name| parse_index_name(name)).max()?;
-    (firsts.last().is_none_or(|last| index >= *last)).then(|| index_name(index))
+/// Where the log begins: at the newest mark of retention.
+pub(super) fn begins_at(names: &[String]) -> u64 {
+    names.iter().filter_map(|name| parse_mark_name(name)).max().unwrap_or(0)
+}
+
+/// The first positions of the segments from `begin` on, rising. Those before are what a deletion has left.
+pub(super) fn segments_from(names: &[String], begin: u64) -> Vec<u64> {
+    let firsts = names.iter().filter_map(|name| parse_segment_name(name));
+    let mut firsts: Vec<u64> = firsts.filter(|first| *first >= begin).collect();
+    firsts.sort_unstable();
+    firsts
+}
+
+/// What says that the log once went on after the last of its segments, which begin at `firsts`: an index, for indexes
+/// are written once the next segment is in use, or a mark without a segment.
+pub(super) fn end_is_missing(names: &[String], firsts: &[u64], begin: u64) -> Option<OpenError> {
+    let last = firsts.last();
+    let newest = names.iter().filter_map(|name| parse_index_name(name)).filter(|index| *index >= begin).max();
+    match newest.filter(|index| last.is_none_or(|last| index >= last)) {
+        Some(index) => Some(OpenError::EndMissing { index: index_name(index) }),
+        None if last.is_none() && begin > 0 => Some(OpenError::NothingKept { mark: mark_name(begin) }),
+        None => None,
+    }
 }
 
 fn create(
@@ -125,6 +169,7 @@ fn create(
     let header = SegmentHeader { first: 0, salt: u64::from_le_bytes(salt), size, created_at: clock.now() };
     let active = Arc::new(Segment::adopt_spare(disk, file, header)?);
     Ok(Opened {
+        first: 0,
         segments: vec![Arc::clone(&active)],
         active,
         quarantined: Vec::new(),
@@ -136,6 +181,7 @@ fn create(
 
 #[derive(Default)]
 struct Builder {
+    first: u64,
     segments: Vec<Arc<Segment>>,
     quarantined: Vec<QuarantinedRange>,
     last_recorded_at: Option<UnixMs>,
@@ -208,8 +254,8 @@ impl Builder {
             self.last_recorded_at.unwrap_or(UnixMs(i64::MIN)).max(scanned.last_recorded_at);
         let active = Arc::new(Segment::new(header, file, Index::Live(scanned.index)));
         self.segments.push(Arc::clone(&active));
-        let Self { segments, quarantined, .. } = self;
-        Ok(Opened { segments, active, quarantined, offset, last_recorded_at, marked })
+        let Self { first, segments, quarantined, .. } = self;
+        Ok(Opened { first, segments, active, quarantined, offset, last_recorded_at, marked })
     }
 
     /// Checks that `header` follows the segment before; positions between them are missing.

@@ -85,16 +85,30 @@ pub(super) fn index_name(first: u64) -> String {
     format!("{first:020}.idx")
 }
 
+/// The name of the mark of retention: an empty file that says that the log begins at `first`.
+pub(super) fn mark_name(first: u64) -> String {
+    format!("{first:020}.first")
+}
+
+/// Where the log begins according to the mark of this file name; `None` for other names.
+pub(super) fn parse_mark_name(name: &str) -> Option<u64> {
+    parse_position(name.strip_suffix(".first")?)
+}
+
 /// The first position of the segment of this file name; `None` for other names.
 pub(super) fn parse_segment_name(name: &str) -> Option<u64> {
-    let first = name.strip_suffix(".seg")?.parse().ok()?;
-    (segment_name(first) == name).then_some(first)
+    parse_position(name.strip_suffix(".seg")?)
 }
 
 /// The first position of the segment whose index has this file name; `None` for other names.
 pub(super) fn parse_index_name(name: &str) -> Option<u64> {
-    let first = name.strip_suffix(".idx")?.parse().ok()?;
-    (index_name(first) == name).then_some(first)
+    parse_position(name.strip_suffix(".idx")?)
+}
+
+/// A position as it stands in names: 20 digits.
+pub(super) fn parse_position(digits: &str) -> Option<u64> {
+    let position: u64 = digits.parse().ok()?;
+    (format!("{position:020}") == digits).then_some(position)
 }
 
 /// Makes a file of `size` zeros, synced, under the name of the spare. On failure nothing is left of it.
@@ -154,5 +168,10 @@ impl Segment {
     /// Position after its last frame.
     pub(super) fn end(&self) -> u64 {
         self.index().end()
+    }
+
+    /// Bytes of its file and of its index's.
+    pub(super) fn disk_bytes(&self) -> u64 {
+        self.header.size + self.index().disk_bytes()
     }
 }

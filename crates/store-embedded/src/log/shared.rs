@@ -1,7 +1,7 @@
 //! What the writer, the readers and the keeper of a log share.
 
 use std::io;
-use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 
 use tidegate_domain::id::Position;
@@ -13,6 +13,7 @@ use super::LogConfig;
 use super::keeper::Task;
 use super::queue::Queue;
 use super::recent::{Group, Recent};
+use super::retention::RetentionState;
 use super::segment::{Segment, SegmentHeader, prepare_spare};
 use crate::disk::{Disk, DiskFile};
 
@@ -34,6 +35,10 @@ pub(super) struct Shared {
     segments: RwLock<Arc<Vec<Arc<Segment>>>>,
     recent: Mutex<Recent>,
     tail: watch::Sender<u64>,
+    /// Where the log begins: what was before, retention has deleted.
+    first: AtomicU64,
+    /// Locked while something is deleted.
+    retention: Mutex<RetentionState>,
     refusal: AtomicU8,
     space_retry_at_ms: AtomicI64,
     quarantined: Mutex<Vec<QuarantinedRange>>,
@@ -50,6 +55,7 @@ impl Shared {
     pub(super) fn new(
         disk: Box<dyn Disk>,
         config: LogConfig,
+        first: u64,
         segments: Vec<Arc<Segment>>,
         quarantined: Vec<QuarantinedRange>,
     ) -> Self {
@@ -61,6 +67,8 @@ impl Shared {
             segments: RwLock::new(Arc::new(segments)),
             recent: Mutex::new(Recent::new(config.recent_max_bytes)),
             tail: watch::Sender::new(tail),
+            first: AtomicU64::new(first),
+            retention: Mutex::default(),
             refusal: AtomicU8::new(0),
             space_retry_at_ms: AtomicI64::new(0),
             quarantined: Mutex::new(quarantined),
@@ -75,6 +83,26 @@ impl Shared {
 
     pub(super) fn tail(&self) -> u64 {
         *self.tail.borrow()
+    }
+
+    pub(super) fn first(&self) -> u64 {
+        self.first.load(Ordering::Acquire)
+    }
+
+    pub(super) fn retention(&self) -> MutexGuard<'_, RetentionState> {
+        locked(&self.retention)
+    }
+
+    /// The log begins at `first` from now on: who reads already keeps the older segments open until done.
+    pub(super) fn forget_before(&self, first: u64) {
+        self.first.store(first, Ordering::Release);
+        {
+            let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = segments.as_ref().clone();
+            kept.retain(|segment| segment.header.first >= first);
+            *segments = Arc::new(kept);
+        }
+        locked(&self.quarantined).retain(|range| range.to.0 > first);
     }
 
     pub(super) fn watch_tail(&self) -> watch::Receiver<u64> {
@@ -136,7 +164,9 @@ impl Shared {
     /// Reports damaged positions, once.
     pub(super) fn quarantine(&self, range: QuarantinedRange) {
         let mut ranges = locked(&self.quarantined);
-        if ranges.iter().any(|r| r.from <= range.from && range.to <= r.to) {
+        // A reader that began before retention may still find damage in what is gone.
+        let is_gone = range.to.0 <= self.first();
+        if is_gone || ranges.iter().any(|r| r.from <= range.from && range.to <= r.to) {
             return;
         }
         tracing::error!(

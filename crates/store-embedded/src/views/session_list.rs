@@ -218,7 +218,7 @@ mod tests {
     fn views(dir: &std::path::Path) -> Connection {
         let rules = Rules { half_life_ms: H.ms, fold_version: String::new() };
         let path = dir.join("views.sqlite");
-        let mut writer = Writer::new(schema::open(&path, &rules).unwrap().0, H);
+        let mut writer = Writer::new(schema::open(&path, &rules, u64::MAX).unwrap().0, H);
         let sessions = (0..90).map(session).collect();
         writer.commit(&ViewsBatch { sessions, checkpoint: Position(90), ..ViewsBatch::default() }).unwrap();
         crate::sqlite::open_private(&path).unwrap()

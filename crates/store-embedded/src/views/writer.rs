@@ -103,7 +103,7 @@ mod tests {
     fn a_full_disk_refuses_a_batch_and_takes_it_when_there_is_room() {
         let dir = tempfile::tempdir().unwrap();
         let rules = Rules { half_life_ms: H.ms, fold_version: String::new() };
-        let (connection, _) = schema::open(&dir.path().join("views.sqlite"), &rules).unwrap();
+        let (connection, _) = schema::open(&dir.path().join("views.sqlite"), &rules, u64::MAX).unwrap();
         let mut writer = Writer::new(connection, H);
         writer.commit(&batch(0..10)).unwrap();
         let before = dump::lines(&writer.connection).unwrap();

@@ -13,6 +13,8 @@ pub(crate) struct Witness {
     batches: Vec<Vec<Sent>>,
     acked: Vec<(Sent, Receipt)>,
     count: u64,
+    /// Records before this position may be deleted.
+    may_go: u64,
 }
 
 impl Witness {
@@ -59,44 +61,63 @@ impl Witness {
         }
     }
 
+    /// From now on records before `until` may be deleted.
+    pub(crate) fn forget(&mut self, until: Position) {
+        self.may_go = self.may_go.max(until.0);
+    }
+
     /// What was acknowledged.
     pub(crate) fn acked(&self) -> &[(Sent, Receipt)] {
         &self.acked
     }
 
-    /// Checks L1 to L4 and L7 on a log that was opened again, undamaged.
+    /// Checks L1 to L4, L7 and L8 on a log that was opened again, undamaged.
     pub(crate) async fn check(&self, log: &dyn EventLog) {
         assert_eq!(log.status().quarantined, [], "nothing was damaged");
         let read = read_all(log, 700).await;
-        assert_eq!(log.tail(), Position(read.len() as u64));
-        for (record, expected) in read.iter().zip(0..) {
+        let first = log.first().0;
+        assert!(first <= self.may_go, "L8: the log begins at {first}, only {} may go", self.may_go);
+        assert_eq!(log.tail(), Position(first + read.len() as u64));
+        for (record, expected) in read.iter().zip(first..) {
             assert_eq!(record.receipt.position, Position(expected), "L3 dense");
         }
         assert!(read.is_sorted_by_key(|r| r.receipt.recorded_at), "L6 monotone time");
-        self.check_acked(&read);
+        self.check_acked(&read, first);
         self.check_batches(&read);
         self.check_found(log, &read).await;
     }
 
-    fn check_acked(&self, read: &[Stored]) {
-        for (sent, receipt) in &self.acked {
-            let record = read.get(receipt.position.0 as usize);
+    fn check_acked(&self, read: &[Stored], first: u64) {
+        for (sent, receipt) in self.acked.iter().filter(|(_, receipt)| receipt.position.0 >= first) {
+            let record = read.get((receipt.position.0 - first) as usize);
             let record = record.unwrap_or_else(|| panic!("L1: {receipt:?} is gone"));
             assert_eq!((record.receipt, &record.bytes[..]), (*receipt, &sent.body[..]), "L1 durable");
         }
     }
 
-    /// Nothing is there twice or from nowhere, and each batch is there whole or not at all.
+    /// Nothing is there twice or from nowhere, and each batch is there whole or not at all; but the one at the log's
+    /// beginning may have lost its first records.
     fn check_batches(&self, read: &[Stored]) {
         let bodies: BTreeSet<&[u8]> = read.iter().map(|r| &r.bytes[..]).collect();
         assert_eq!(bodies.len(), read.len(), "L4 once");
         let mut known = BTreeSet::new();
         for records in &self.batches {
             let there = records.iter().filter(|sent| bodies.contains(&sent.body[..])).count();
-            assert!(there == 0 || there == records.len(), "L2: {there} of {} records", records.len());
+            let is_whole = there == 0 || there == records.len();
+            assert!(is_whole || self.is_cut(records, read), "L2: {there} of {} records", records.len());
             known.extend(records.iter().map(|sent| &sent.body[..]));
         }
         assert!(bodies.is_subset(&known), "a record that nobody sent");
+    }
+
+    /// True if retention has deleted a part of the batch `records`, of which some are among `read`.
+    fn is_cut(&self, records: &[Sent], read: &[Stored]) -> bool {
+        let Some(first) = read.first() else { return false };
+        let gone = self.acked.iter().filter(|(_, receipt)| receipt.position < first.receipt.position);
+        let mut gone = gone.map(|(sent, _)| &sent.body);
+        let was_acked = gone.any(|body| records.iter().any(|sent| sent.body == *body));
+        let is_oldest = records.iter().any(|sent| sent.body == first.bytes);
+        was_acked || (is_oldest && first.receipt.position > Position(0))
     }
 
     async fn check_found(&self, log: &dyn EventLog, read: &[Stored]) {
@@ -128,6 +149,6 @@ impl Witness {
             }
         }
         let sent: usize = self.batches.iter().map(Vec::len).sum();
-        assert_eq!(log.tail(), Position(sent as u64), "every record once");
+        assert_eq!(log.tail().0 - log.first().0, sent as u64, "every record once");
     }
 }

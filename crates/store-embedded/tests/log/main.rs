@@ -20,5 +20,6 @@ mod indexes;
 mod laws;
 mod power_loss;
 mod pressure;
+mod retention;
 mod rig;
 mod torn;

@@ -3,7 +3,7 @@
 use tidegate_testkit::world::SeededEntropy;
 
 use crate::checker::Witness;
-use crate::every_call::live;
+use crate::every_call::{OLDEST, live};
 use crate::faulty_disk::{CALLS, Fault};
 use crate::rig::Rig;
 
@@ -13,10 +13,11 @@ async fn survives(seed: u64) {
     let luck = SeededEntropy::new(seed);
     let mut witness = Witness::default();
     let mut rig = Rig::new();
+    let retention = seed.is_multiple_of(2).then_some(OLDEST);
     for _ in 0..3 {
         let call = CALLS[luck.below(CALLS.len() as u64) as usize];
         rig.faults.fail(call, "", luck.below(40) as usize, Fault::Death);
-        live(&rig, &mut witness).await;
+        live(&rig, &mut witness, retention).await;
         // The old process ends before its disk is looked at: what it still wanted to write is lost.
         rig.faults.kill();
         rig.stop();

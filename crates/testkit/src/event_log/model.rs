@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{Appended, Clock, EventLog, Receipt};
+use tidegate_domain::ports::{Appended, Clock, EventLog, Receipt, Retention};
 use tidegate_domain::time::UnixMs;
 
 use super::Fixture;
@@ -36,6 +36,9 @@ pub enum Step {
     },
     /// A reader asks for some records.
     Get(Vec<u64>),
+    /// The oldest are deleted: those older than so many ms, and while the log has more than so many bytes; none from
+    /// this position on.
+    Retain(Option<i64>, Option<u64>, u64),
 }
 
 /// Random lives of up to `count` steps: few keys, fingerprints and streams, so that they meet often.
@@ -54,6 +57,8 @@ pub fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
         1 => (0..900usize).prop_map(Step::Read),
         3 => find,
         1 => prop::collection::vec(0..120u64, 0..6).prop_map(Step::Get),
+        1 => (prop::option::of(-1..300i64), prop::option::of(0..20_000u64), 0..150u64)
+            .prop_map(|(age_ms, bytes, until)| Step::Retain(age_ms, bytes, until)),
     ];
     prop::collection::vec(step, 1..count)
 }
@@ -77,6 +82,8 @@ fn sent() -> impl Strategy<Value = Sent> {
 
 #[derive(Default)]
 struct Model {
+    /// Where the log begins. What was before is remembered, to compare positions, and must not be seen.
+    first: usize,
     records: Vec<(Sent, Receipt)>,
     /// Position of the record of each key.
     keys: HashMap<u128, usize>,
@@ -102,7 +109,14 @@ pub async fn follows_the_model(fixture: &dyn Fixture, life: Vec<Step>) {
                 assert_eq!(found(&*log, stream, from, order, max).await, model.find(stream, from, order));
             }
             Step::Get(positions) => model.compare_get(&*log, &positions).await,
+            Step::Retain(age_ms, disk_max_bytes, until) => {
+                let recorded_before = age_ms.map(|age_ms| fixture.clock().now().plus_ms(-age_ms));
+                let retention = Retention { recorded_before, disk_max_bytes, until: Position(until) };
+                log.retain(retention).await.expect("the disk works");
+                model.retained(log.first().0 as usize, &retention);
+            }
         }
+        assert_eq!(log.first(), Position(model.first as u64));
         assert_eq!(log.tail(), Position(model.records.len() as u64));
     }
     let log = fixture.reopen(log).await;
@@ -141,10 +155,23 @@ impl Model {
         (age_ms < i64::from(print.window_ms)).then_some((first, true))
     }
 
+    /// The log begins at `first` now, which `retention` must admit.
+    fn retained(&mut self, first: usize, retention: &Retention) {
+        let gone = self.first..first;
+        assert!(gone.is_empty() || (first < self.records.len() && first as u64 <= retention.until.0));
+        if retention.disk_max_bytes.is_none() {
+            let is_old = |receipt: &Receipt| Some(receipt.recorded_at) < retention.recorded_before;
+            assert!(self.records[gone].iter().all(|(_, receipt)| is_old(receipt)), "too young to go");
+        }
+        self.first = self.first.max(first);
+        self.keys.retain(|_, position| *position >= first);
+        self.prints.retain(|_, position| *position >= first);
+    }
+
     async fn compare_read(&self, log: &dyn EventLog, max_bytes: usize) {
         let read = read_all(log, max_bytes).await;
-        assert_eq!(read.len(), self.records.len());
-        for (record, (sent, receipt)) in read.iter().zip(&self.records) {
+        assert_eq!(read.len(), self.records.len() - self.first);
+        for (record, (sent, receipt)) in read.iter().zip(&self.records[self.first..]) {
             assert_eq!((&record.bytes[..], record.receipt), (&sent.body[..], *receipt));
         }
     }
@@ -152,7 +179,8 @@ impl Model {
     async fn compare_get(&self, log: &dyn EventLog, positions: &[u64]) {
         let asked: Vec<_> = positions.iter().copied().map(Position).collect();
         let got = log.get(&asked).await.expect("the log can be read");
-        let expected = positions.iter().filter_map(|p| self.records.get(*p as usize));
+        let kept = positions.iter().filter(|p| **p >= self.first as u64);
+        let expected = kept.filter_map(|p| self.records.get(*p as usize));
         assert_eq!(
             got.iter().map(|r| r.receipt).collect::<Vec<_>>(),
             expected.map(|r| r.1).collect::<Vec<_>>()
@@ -161,7 +189,7 @@ impl Model {
 
     fn find(&self, stream: u64, from: u64, order: Order) -> Vec<u64> {
         let is_in = |(sent, _): &&(Sent, Receipt)| sent.project == stream || sent.session == Some(stream);
-        let all = self.records.iter().filter(is_in).map(|(_, receipt)| receipt.position.0);
+        let all = self.records[self.first..].iter().filter(is_in).map(|(_, receipt)| receipt.position.0);
         match order {
             Order::Asc => all.filter(|p| *p >= from).collect(),
             Order::Desc => all.rev().filter(|p| *p <= from).collect(),

@@ -93,7 +93,7 @@ pub fn stored(outcome: Appended) -> Receipt {
     }
 }
 
-/// Everything from position 0 to the tail, in pages of about `max_bytes`.
+/// Everything that is kept, to the tail, in pages of about `max_bytes`.
 pub async fn read_all(log: &dyn EventLog, max_bytes: usize) -> Vec<Stored> {
     let (mut records, mut from) = (Vec::new(), Position(0));
     loop {

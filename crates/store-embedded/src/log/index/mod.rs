@@ -47,6 +47,14 @@ impl Index {
         }
     }
 
+    /// Bytes of its file.
+    pub(super) fn disk_bytes(&self) -> u64 {
+        match self {
+            Self::Live(_) => 0,
+            Self::Sealed(sealed) => sealed.disk_bytes(),
+        }
+    }
+
     pub(super) fn last_recorded_at(&self) -> UnixMs {
         match self {
             Self::Live(live) => live.last_recorded_at(),

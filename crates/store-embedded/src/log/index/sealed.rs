@@ -30,6 +30,7 @@ pub(crate) struct SealedIndex {
     /// Positions without a record: their bytes were found damaged before the index was written.
     holes: Vec<Range<u64>>,
     file: Box<dyn DiskFile>,
+    disk_bytes: u64,
     offsets_at: u64,
     postings_at: u64,
     streams: Table,
@@ -104,6 +105,7 @@ impl SealedIndex {
             last_recorded_at: UnixMs(u64_at(bytes, 20) as i64),
             holes: holes(segment.first, offsets.1),
             file,
+            disk_bytes: bytes.len() as u64,
             offsets_at: offsets.0,
             postings_at: postings.0,
             streams: Table::new(streams.0, streams.1, STREAM_BYTES, 0),
@@ -114,6 +116,10 @@ impl SealedIndex {
 
     pub(crate) fn end(&self) -> u64 {
         self.first + u64::from(self.count)
+    }
+
+    pub(crate) fn disk_bytes(&self) -> u64 {
+        self.disk_bytes
     }
 
     pub(crate) fn last_recorded_at(&self) -> UnixMs {
