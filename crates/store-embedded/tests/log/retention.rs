@@ -80,7 +80,13 @@ async fn what_a_crash_left_before_the_mark_is_ignored_and_deleted_by_the_next_re
 async fn a_mark_without_its_segments_is_refused_in_words() {
     let (_, after, first) = before_and_after().await;
     after.remove_where(|name| !name.ends_with(".first"));
-    assert!(inspect(&after).unwrap().iter().any(|f| f.severity == Severity::Damage && f.file == mark(first)));
+    assert!(
+        inspect(&after)
+            .unwrap()
+            .findings
+            .iter()
+            .any(|f| f.severity == Severity::Blocking && f.file == mark(first))
+    );
     let refused = Rig::on(after, crate::rig::small()).try_start().err().unwrap().to_string();
     assert!(refused.contains(&mark(first)) && refused.contains("restore"), "{refused}");
 }
@@ -89,7 +95,7 @@ async fn a_mark_without_its_segments_is_refused_in_words() {
 async fn a_segment_missing_at_the_beginning_is_damage_beside_a_mark_too() {
     let (_, after, first) = before_and_after().await;
     after.remove_where(|name| name.starts_with(&format!("{first:020}")) && !name.ends_with(".first"));
-    assert!(inspect(&after).unwrap().iter().any(|f| f.severity == Severity::Damage));
+    assert!(inspect(&after).unwrap().findings.iter().any(|f| f.severity == Severity::Damage));
     let quarantined = Rig::on(after, crate::rig::small()).start().status().quarantined;
     assert_eq!(quarantined.iter().map(|r| r.from.0).collect::<Vec<_>>(), [first]);
 }
