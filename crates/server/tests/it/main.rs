@@ -21,6 +21,7 @@ mod moderation;
 mod operations;
 mod paging;
 mod reading;
+mod retention;
 mod routes;
 mod screen;
 mod stream;
