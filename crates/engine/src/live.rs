@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub enum Live {
     /// Events that the filter admits, oldest first; perhaps none.
     Events(Vec<FoundEvent>),
-    /// The reader was too slow: events at `from..to` were left out, and it goes on at `to`.
+    /// Events at `from..to` are left out, and the reader goes on at `to`: it was too slow, or they are no longer kept.
     Gap {
         /// First position left out.
         from: Position,
@@ -71,6 +71,12 @@ impl LiveReader {
         if checkpoint.0 - self.position.0 > self.lag_max_events {
             let from = std::mem::replace(&mut self.position, checkpoint);
             return Ok(Live::Gap { from, to: checkpoint });
+        }
+        // What a reader resumes from may be gone by then.
+        let first = query.first();
+        if self.position < first {
+            let from = std::mem::replace(&mut self.position, first);
+            return Ok(Live::Gap { from, to: first });
         }
         let cursor = EventCursor { order: Order::Asc, position: self.position };
         let page = query.events(&self.project, &self.filter, cursor, checkpoint, BATCH_MAX).await?;

@@ -75,6 +75,7 @@ impl App {
             queue_depth: log.queue_depth,
             queue_bytes: log.queue_bytes,
             checkpoint,
+            log_first: self.log.first().0,
             log_tail: tail,
             pipeline_lag_events: tail.saturating_sub(checkpoint),
             log_disk_bytes: log.disk_bytes,

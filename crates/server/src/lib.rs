@@ -1,7 +1,7 @@
 //! The server: HTTP, auth, config, wiring and the command line. The only crate that knows all the others.
 //!
 //! - [`doors`]: wire shapes in; [`api`]: what is read back; [`http`]: connections, bodies, access, problems.
-//! - [`app`]: what handlers work with; [`run`]: a server from start to stop.
+//! - [`app`]: what handlers work with; [`run`]: a server from start to stop; `retention`: what is deleted meanwhile.
 //! - [`config`]: settings; [`metrics`]; [`telemetry`]; [`cli`]: the commands.
 
 pub mod api;
@@ -12,5 +12,6 @@ pub mod config;
 pub mod doors;
 pub mod http;
 pub mod metrics;
+mod retention;
 pub mod run;
 pub mod telemetry;

@@ -18,6 +18,7 @@ use crate::app::{self, App, Stores};
 use crate::config::Config;
 use crate::http::router::router;
 use crate::http::serve::Serving;
+use crate::retention;
 
 /// Says where a running server listens, for the other commands; beside the log.
 pub const SERVER_FILE: &str = "server.json";
@@ -52,6 +53,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let pipeline =
         app.config.pipeline.enabled.then(|| run_pipeline(pipeline, pipeline_stop.clone())).transpose()?;
     tasks.spawn(watch_keys(Arc::clone(&app)));
+    tasks.spawn(retention::run(Arc::clone(&app)));
     let serving = Serving {
         router: router(Arc::clone(&app)),
         header_read_timeout: Duration::from_millis(app.config.server.header_read_timeout_ms),

@@ -21,6 +21,8 @@ struct Found {
     records: BTreeMap<Position, Stored>,
     /// Positions by marker.
     places: BTreeMap<String, Vec<Position>>,
+    /// First position that retention has kept.
+    first: Position,
     damaged: Vec<QuarantinedRange>,
 }
 
@@ -40,20 +42,23 @@ pub(crate) fn check(machine: &Machine) -> anyhow::Result<()> {
     streams(log.as_ref(), &found)?;
     if found.damaged.is_empty() {
         ordered(&oracle)?;
+    }
+    if found.is_all() {
         rebuilt(machine, &log)?;
     }
     Ok(())
 }
 
 fn read_all(log: &dyn EventLog) -> anyhow::Result<Found> {
-    let (mut records, mut from) = (BTreeMap::new(), Position(0));
+    let first = log.first();
+    let (mut records, mut from) = (BTreeMap::new(), first);
     while from < log.tail() {
         let page = wait_for(log.read(from, 5000))??;
         records.extend(page.records.into_iter().map(|record| (record.receipt.position, record)));
         from = page.next.context("a read says where to go on")?;
     }
     let damaged = log.status().quarantined;
-    for position in (0..log.tail().0).map(Position) {
+    for position in (first.0..log.tail().0).map(Position) {
         let is_known = records.contains_key(&position) || is_in(&damaged, position);
         ensure!(is_known, "L3: position {position} is missing");
     }
@@ -65,7 +70,14 @@ fn read_all(log: &dyn EventLog) -> anyhow::Result<Found> {
             marker(record).with_context(|| format!("the record at {position} is none that was sent"))?;
         places.entry(marker).or_default().push(*position);
     }
-    Ok(Found { records, places, damaged })
+    Ok(Found { records, places, first, damaged })
+}
+
+impl Found {
+    /// True if nothing was damaged or deleted.
+    fn is_all(&self) -> bool {
+        self.damaged.is_empty() && self.first == Position(0)
+    }
 }
 
 fn is_in(ranges: &[QuarantinedRange], position: Position) -> bool {
@@ -84,7 +96,7 @@ fn durable(oracle: &Oracle, found: &Found) -> anyhow::Result<()> {
                 let is_same = record.receipt == receipt && marker(record).as_ref() == Some(&expected);
                 ensure!(is_same, "L1: {expected}, {how} as {receipt:?}, reads back as {:?}", record.receipt);
             }
-            None if is_in(&found.damaged, receipt.position) => {}
+            None if is_in(&found.damaged, receipt.position) || receipt.position < found.first => {}
             None => bail!("L1: {expected} was {how} at {} and is gone", receipt.position),
         }
     }
@@ -101,7 +113,7 @@ fn once(oracle: &Oracle, found: &Found) -> anyhow::Result<()> {
         let window = i64::from(told.planned.window_ms);
         let apart = times.windows(2).all(|pair| pair[1] - pair[0] > window);
         ensure!(
-            window == 0 || apart || !found.damaged.is_empty(),
+            window == 0 || apart || !found.is_all(),
             "D4: {marker} twice in its window: {times:?}"
         );
     }
@@ -110,7 +122,7 @@ fn once(oracle: &Oracle, found: &Found) -> anyhow::Result<()> {
 
 /// L2: a batch is there whole or not at all.
 fn whole(oracle: &Oracle, found: &Found) -> anyhow::Result<()> {
-    for batch in oracle.batches.iter().filter(|_| found.damaged.is_empty()) {
+    for batch in oracle.batches.iter().filter(|_| found.is_all()) {
         let there = batch.iter().filter(|marker| found.places.contains_key(*marker)).count();
         ensure!(there == 0 || there == batch.len(), "L2: {there} of the batch {batch:?}");
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tidegate_domain::event::Event;
+use tidegate_domain::id::Position;
 use tidegate_domain::ports::{AppendBatch, AppendError, Appended};
 use tidegate_engine::intake::{FingerprintRule, Intake};
 
@@ -54,6 +55,7 @@ impl Client {
         // A damaged record's key may be forgotten with it.
         if let Ok([Appended::Stored(_) | Appended::Duplicate(_)]) = answer.as_deref()
             && !self.world.is_damaged()
+            && self.oracle.borrow().first == Position(0)
         {
             self.oracle
                 .borrow_mut()

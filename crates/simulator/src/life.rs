@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use anyhow::{Context as _, anyhow};
-use tidegate_domain::ports::EventLog;
+use tidegate_domain::ports::{EventLog, Retention, Views};
 use tidegate_engine::intake::Intake;
 use tidegate_engine::pipeline::{BatchReport, Observer, Pipeline};
 use tidegate_screening::LexicalScreener;
@@ -47,6 +47,7 @@ struct Tasks {
     clients: Vec<Task>,
     reader: Task,
     pipeline: Task,
+    views: Arc<StormyViews>,
 }
 
 /// Nobody listens to the pipeline.
@@ -83,6 +84,9 @@ impl Machine {
                 return Ok(());
             }
             self.step(&mut tasks, &mut writer);
+            if self.world.happens(self.world.weather.retention) {
+                self.retain(log.as_ref(), &tasks.views)?;
+            }
             if self.world.happens(self.world.weather.death_between_steps) {
                 self.world.fault(format_args!("the process dies"));
                 self.world.die();
@@ -107,21 +111,39 @@ impl Machine {
         let views = Arc::new(StormyViews { views, world: Arc::clone(&self.world), folder });
         let pipeline = Pipeline::open(
             Arc::clone(log),
-            views,
+            Arc::clone(&views) as Arc<dyn Views>,
             Arc::new(LexicalScreener::default()),
             Arc::new(Deaf),
             HALF_LIFE,
             BATCH_MAX_BYTES,
         );
         let pipeline = wait_for(pipeline)?.context("the pipeline does not open")?;
-        self.oracle.borrow_mut().checkpoint = *pipeline.checkpoint().borrow();
+        let folded = *pipeline.checkpoint().borrow();
+        if folded < log.first() {
+            self.oracle.borrow_mut().breaks(format!("{} was deleted, and views hold only {folded}", log.first()));
+        }
+        self.oracle.borrow_mut().checkpoint = folded;
         let reader = reader::run(Arc::clone(&self.world), Arc::clone(log), Rc::clone(&self.oracle));
         let folding = fold(Arc::clone(&self.world), pipeline, Arc::clone(log), Rc::clone(&self.oracle));
         Ok(Tasks {
             clients: (0..CLIENTS).map(client).collect(),
             reader: Box::pin(reader),
             pipeline: Box::pin(folding),
+            views,
         })
+    }
+
+    /// Deletes what is old, as the server does: only what Views hold durably.
+    fn retain(&self, log: &dyn EventLog, views: &StormyViews) -> anyhow::Result<()> {
+        let disk_max_bytes = Some(self.world.luck.below(20_000));
+        let done = wait_for(async {
+            let until = views.sync().await?;
+            anyhow::Ok(log.retain(Retention { recorded_before: None, disk_max_bytes, until }).await?)
+        })?;
+        self.world.note(format_args!("retention: {done:?}, the log begins at {}", log.first()));
+        let mut oracle = self.oracle.borrow_mut();
+        oracle.first = oracle.first.max(log.first());
+        Ok(())
     }
 
     fn step(&self, tasks: &mut Tasks, writer: &mut Steps) {

@@ -49,6 +49,8 @@ pub(crate) struct Oracle {
     pub(crate) broken: Option<Broken>,
     /// A bit has flipped: the key of a damaged record may be forgotten with it.
     pub(crate) is_damaged: bool,
+    /// First position that retention has kept so far.
+    pub(crate) first: Position,
     /// A checkpoint that Views gave.
     pub(crate) checkpoint: Position,
 }
@@ -85,10 +87,14 @@ impl Oracle {
     }
 
     fn hears(&mut self, planned: &Planned, answer: Appended) -> Result<(), String> {
-        let remembers = planned.has_key && !self.is_damaged;
+        let first = self.first;
+        let is_kept = |told: &Told| told.receipts.iter().all(|receipt| receipt.position >= first);
+        let remembers = planned.has_key && !self.is_damaged && self.events.get(&planned.marker).is_some_and(is_kept);
         let Some(told) = self.events.get_mut(&planned.marker) else { return Err("an unknown event".into()) };
         let marker = &planned.marker;
         let receipt = match answer {
+            // Another event took a key that was free again.
+            Appended::KeyReused(_) if self.is_damaged || first > Position(0) => return Ok(()),
             Appended::KeyReused(receipt) => {
                 return Err(format!("{marker} is said to reuse the key of {receipt:?}"));
             }

@@ -116,6 +116,13 @@ impl Views for StormyViews {
         self.refuses("the answer of commit")
     }
 
+    async fn sync(&self) -> Result<Position, ViewsError> {
+        self.refuses("sync")?;
+        // What a power cut may go back to is this, or later.
+        self.keep();
+        self.views.checkpoint().await
+    }
+
     async fn session(&self, key: &SessionKey) -> Result<Option<Session>, ViewsError> {
         self.views.session(key).await
     }

@@ -30,6 +30,8 @@ pub(crate) struct Weather {
     pub(crate) views_lost_percent: u64,
     /// Share of restarts, in percent, at which a bit of a file has flipped.
     pub(crate) flip_percent: u64,
+    /// Old segments are deleted, once this many steps.
+    pub(crate) retention: u64,
     /// How the log is kept.
     pub(crate) log: LogConfig,
 }
@@ -52,6 +54,8 @@ impl Weather {
             views_lost_percent: rate(100),
             // One seed in five: damage blunts the other checks.
             flip_percent: if luck.below(5) == 0 { 60 } else { 0 },
+            // One seed in four: what is deleted cannot be checked any more.
+            retention: if luck.below(4) == 0 { 300 } else { 0 },
             log: log(luck),
         }
     }

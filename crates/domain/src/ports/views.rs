@@ -96,7 +96,7 @@ pub struct ViewsError(#[source] pub Box<dyn Error + Send + Sync>);
 /// Laws, run against every adapter by `testkit::views`:
 /// - **V1 together**: `commit` makes the whole batch and its checkpoint visible, or nothing.
 /// - **V2 kept**: what was committed is there after reopening (an adapter may lose the newest commits in a power
-///   cut, checkpoint included: the log replays).
+///   cut, checkpoint included: the log replays), but nothing before what `sync` has answered.
 /// - **V3 tenant**: no read returns another project's row.
 /// - **V4 order**: pages of sessions and positions neither skip nor repeat a row that did not change between them.
 /// - **V5 canonical**: `dump` depends on what was folded only, not on how it was cut into batches.
@@ -104,6 +104,10 @@ pub struct ViewsError(#[source] pub Box<dyn Error + Send + Sync>);
 pub trait Views: Send + Sync {
     /// First position not yet folded; 0 when empty.
     async fn checkpoint(&self) -> Result<Position, ViewsError>;
+
+    /// Makes what is committed durable, and says up to which position: a power cut takes nothing before it. Blocks for
+    /// a moment; for whoever is about to delete what could be folded again.
+    async fn sync(&self) -> Result<Position, ViewsError>;
 
     /// The states of `keys`, in order; `None` for a session never seen. For the pipeline, whose thread may block.
     async fn load_sessions(&self, keys: &[SessionKey]) -> Result<Vec<Option<Session>>, ViewsError>;

@@ -66,7 +66,11 @@ impl Query {
         limit: usize,
     ) -> Result<EventPage, QueryError> {
         let mut page = EventPage::default();
-        let mut next = Some(cursor.position);
+        // Views know of events that retention has deleted: a list begins and ends where the log begins.
+        let first = self.first();
+        let is_kept = |position: &Position| cursor.order == Order::Asc || *position >= first;
+        let start = if cursor.order == Order::Asc { cursor.position.max(first) } else { cursor.position };
+        let mut next = Some(start).filter(is_kept);
         let (mut looked_at, mut bytes, mut step, mut is_full) = (0, 0, STEP_FIRST, false);
         while let Some(from) = next
             && page.events.len() < limit
@@ -77,7 +81,7 @@ impl Query {
             let found = self.candidates(project, filter, from, cursor.order, allowed).await?;
             looked_at += found.looked_at;
             step = found.next_step(self.limits.page_max_bytes);
-            next = found.next.filter(|next| cursor.order == Order::Desc || *next < until);
+            next = found.next.filter(|next| cursor.order == Order::Desc || *next < until).filter(is_kept);
             let kept = found
                 .records
                 .into_iter()

@@ -84,6 +84,11 @@ impl Query {
         *self.checkpoint.borrow()
     }
 
+    /// The first position that the log keeps.
+    pub fn first(&self) -> Position {
+        self.log.first()
+    }
+
     /// The checkpoint as it moves.
     pub fn watch_checkpoint(&self) -> watch::Receiver<Position> {
         self.checkpoint.clone()
@@ -94,7 +99,7 @@ impl Query {
         self.half_life
     }
 
-    /// One event of a project; `None` if the project has none of this id (Q1).
+    /// One event of a project; `None` if the project has none of this id (Q1), or retention has deleted it.
     pub async fn event(&self, project: &str, id: EventId) -> Result<Option<FoundEvent>, QueryError> {
         let (_, position) = id.location();
         let found = self.log.get(&[position]).await?;
@@ -109,8 +114,9 @@ impl Query {
         Ok(self.views.sessions(project, query).await?)
     }
 
-    /// A project's parked events.
+    /// A project's parked events, as far as the log keeps them.
     pub async fn parked(&self, project: &str, from: Position, max: usize) -> Result<Vec<Parked>, QueryError> {
+        let from = from.max(self.first());
         Ok(self.views.parked(project, from, max).await?)
     }
 

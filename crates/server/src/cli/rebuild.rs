@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use serde_json::json;
+use tidegate_domain::id::Position;
 use tidegate_domain::ports::{EventLog, Views};
 use tidegate_engine::pipeline::{BatchReport, Observer, Pipeline};
 use tidegate_store_embedded::views::EmbeddedViews;
@@ -27,13 +28,19 @@ impl Observer for Silent {
 pub(super) async fn run(args: &RebuildArgs, config: &Config) -> anyhow::Result<()> {
     let screener = app::screener(config)?;
     let stores = app::open_stores(config, screener.as_ref())?;
-    let dir = &config.server.data_dir;
+    let (dir, first) = (&config.server.data_dir, stores.log.first());
+    if args.check && first > Position(0) {
+        bail!(
+            "events before position {first} were deleted by retention: the views remember them and a rebuild cannot, \
+             so the two cannot be compared"
+        );
+    }
     let draft = dir.join(DRAFT_FILE);
     remove(&draft)?;
     let version = app::fold_version(screener.as_ref());
     let rebuilt = Arc::new(EmbeddedViews::open(&draft, app::half_life(config), &version)?);
     fold(&stores, screener.clone(), rebuilt.clone(), config).await.context("the log could not be folded")?;
-    let events = stores.log.tail().0;
+    let events = stores.log.tail().0 - first.0;
     if args.check {
         // The old ones may trail the log after a crash; they are compared as they will be after the next start.
         fold(&stores, screener, stores.views.clone(), config).await.context("the log could not be folded")?;
@@ -51,7 +58,11 @@ pub(super) async fn run(args: &RebuildArgs, config: &Config) -> anyhow::Result<(
     out::say(&if args.json {
         json!({"events": events}).to_string()
     } else {
-        format!("rebuilt from {events} positions")
+        let gone = match first {
+            Position(0) => String::new(),
+            first => format!("; those before {first} were deleted by retention and count no more"),
+        };
+        format!("rebuilt from {events} positions{gone}")
     });
     Ok(())
 }

@@ -100,6 +100,12 @@ pub struct Log {
     pub segment_max_bytes: u64,
     /// Newest records kept in memory.
     pub recent_max_bytes: usize,
+    /// Age at which events are deleted; 0 keeps them.
+    pub retention_max_age_s: u64,
+    /// Size of the log at which its oldest events are deleted; 0 keeps them.
+    pub retention_max_bytes: u64,
+    /// How often it is looked for what to delete.
+    pub retention_interval_ms: u64,
 }
 
 /// `[pipeline]`

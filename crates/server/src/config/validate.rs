@@ -11,8 +11,13 @@ use super::layers::Origins;
 use super::{Access, Config, ConfigError, Masking, Origin, Server, print};
 
 /// Whole numbers that may be 0, as `default.toml` says.
-const MAY_BE_ZERO: &[&str] =
-    &["intake.dedup_window_s", "intake.moderation_content_min_chars", "event.occurred_ahead_max_s"];
+const MAY_BE_ZERO: &[&str] = &[
+    "intake.dedup_window_s",
+    "intake.moderation_content_min_chars",
+    "event.occurred_ahead_max_s",
+    "log.retention_max_age_s",
+    "log.retention_max_bytes",
+];
 
 /// Largest values of single keys.
 const LARGEST: &[(&str, i64)] = &[

@@ -12,7 +12,7 @@ use prometheus::{
     TextEncoder,
 };
 use tidegate_domain::fault::FieldError;
-use tidegate_domain::ports::Clock;
+use tidegate_domain::ports::{Clock, Deleted};
 use tidegate_domain::time::UnixMs;
 use tidegate_engine::pipeline::{BatchReport, Observer};
 
@@ -50,6 +50,9 @@ pub struct Metrics {
     queue_bytes: IntGauge,
     pipeline_lag: IntGauge,
     log_bytes: IntGauge,
+    log_first: IntGauge,
+    deleted_segments: IntCounter,
+    deleted_bytes: IntCounter,
     log_refusing: IntGauge,
     quarantined: IntGauge,
     inflight_bytes: IntGauge,
@@ -111,7 +114,12 @@ impl Metrics {
             queue_depth: make.gauge("events_queue_depth", "Events waiting for the log.")?,
             queue_bytes: make.gauge("events_queue_bytes", "Bytes waiting for the log.")?,
             pipeline_lag: make.gauge("pipeline_lag_events", "Events in the log that are not folded yet.")?,
-            log_bytes: make.gauge("log_disk_bytes", "Bytes of the log's files.")?,
+            log_bytes: make.gauge("log_disk_bytes", "Bytes of the log's segments and their indexes.")?,
+            log_first: make.gauge("log_first_position", "First position that is kept.")?,
+            deleted_segments: make
+                .counter("log_retention_segments_total", "Segments that retention has deleted.")?,
+            deleted_bytes: make
+                .counter("log_retention_bytes_total", "Bytes of files that retention has deleted.")?,
             log_refusing: make
                 .gauge("log_refusing", "1 while the log takes no events: disk full, or closed.")?,
             quarantined: make.gauge("log_quarantined_ranges", "Damaged ranges of the log.")?,
@@ -142,6 +150,12 @@ impl Metrics {
         self.ingestion_latency.observe(elapsed.as_secs_f64() * 1e3);
     }
 
+    /// Retention has deleted something, or nothing.
+    pub fn deleted(&self, deleted: &Deleted) {
+        self.deleted_segments.inc_by(deleted.segments as u64);
+        self.deleted_bytes.inc_by(deleted.bytes);
+    }
+
     /// A text was screened on request.
     pub fn screened(&self, risk_score: f64, elapsed: Duration) {
         self.screened.inc();
@@ -162,6 +176,7 @@ impl Metrics {
         self.queue_depth.set(gauges.queue_depth as i64);
         self.queue_bytes.set(gauges.queue_bytes as i64);
         self.pipeline_lag.set(gauges.pipeline_lag_events as i64);
+        self.log_first.set(gauges.log_first as i64);
         self.log_bytes.set(gauges.log_disk_bytes as i64);
         self.log_refusing.set(i64::from(gauges.refusing.is_some()));
         self.quarantined.set(gauges.quarantined_ranges as i64);

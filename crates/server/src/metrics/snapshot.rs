@@ -16,11 +16,13 @@ pub struct Gauges {
     pub queue_bytes: usize,
     /// First position not yet folded.
     pub checkpoint: u64,
+    /// First position that is kept.
+    pub log_first: u64,
     /// Position after the last event.
     pub log_tail: u64,
     /// Events not yet folded.
     pub pipeline_lag_events: u64,
-    /// Bytes of the log's files.
+    /// Bytes of the log's segments and their indexes.
     pub log_disk_bytes: u64,
     /// Why the log refuses, if it does.
     pub refusing: Option<&'static str>,
@@ -59,6 +61,8 @@ pub struct Snapshot {
     /// 0 while no embedding model is loaded.
     embedding_dim: u32,
     checkpoint: u64,
+    /// First position that is kept: retention has deleted what was before.
+    log_first_position: u64,
     log_tail: u64,
     pipeline_lag_events: u64,
     pipeline_parked: u64,
@@ -67,6 +71,10 @@ pub struct Snapshot {
     /// 99 % of the events of the last minute were visible within this.
     freshness_p99_ms: u64,
     log_disk_bytes: u64,
+    /// Segments that retention has deleted since the start.
+    log_retention_segments: u64,
+    /// Bytes of files that retention has deleted since the start.
+    log_retention_bytes: u64,
     log_quarantined_ranges: usize,
     /// `no_space` or `poisoned` while the log takes no events.
     log_refusing: Option<&'static str>,
@@ -103,12 +111,15 @@ impl Metrics {
             threshold: config.screening.threshold,
             embedding_dim: 0,
             checkpoint: gauges.checkpoint,
+            log_first_position: gauges.log_first,
             log_tail: gauges.log_tail,
             pipeline_lag_events: gauges.pipeline_lag_events,
             pipeline_parked: self.parked.get(),
             freshness_p50_ms,
             freshness_p99_ms,
             log_disk_bytes: gauges.log_disk_bytes,
+            log_retention_segments: self.deleted_segments.get(),
+            log_retention_bytes: self.deleted_bytes.get(),
             log_quarantined_ranges: gauges.quarantined_ranges,
             log_refusing: gauges.refusing,
             stream_readers: gauges.stream_readers,

@@ -22,6 +22,7 @@ mod moderation;
 mod operations;
 mod paging;
 mod reading;
+mod retention;
 mod routes;
 mod screen;
 mod stream;

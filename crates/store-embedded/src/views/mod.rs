@@ -121,6 +121,13 @@ impl Views for EmbeddedViews {
         Ok(Position(self.checkpoint.load(Ordering::Acquire)))
     }
 
+    async fn sync(&self) -> Result<Position, ViewsError> {
+        let (checkpoint, path) = (self.checkpoint().await?, self.readers.path().to_owned());
+        let synced = tokio::task::spawn_blocking(move || schema::sync(&path)).await;
+        synced.map_err(|panic| self.failed(panic.into()))?.map_err(|cause| self.failed(cause))?;
+        Ok(checkpoint)
+    }
+
     async fn load_sessions(&self, keys: &[SessionKey]) -> Result<Vec<Option<Session>>, ViewsError> {
         lock(&self.writer).load(keys).map_err(|error| self.failed(error.into()))
     }

@@ -24,6 +24,11 @@ impl Readers {
         Self { path: path.to_owned(), idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS)) }
     }
 
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Runs `work` on a blocking thread, in one read transaction: it sees one commit's state.
     ///
     /// Waits, without a thread, while all connections are in use. A caller that goes away leaves its read to end by

@@ -1,7 +1,7 @@
 //! The tables of Views, and what is done with a file found at start.
 
 use std::ffi::OsString;
-use std::fs::{remove_file, rename};
+use std::fs::{File, remove_file, rename};
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -172,6 +172,14 @@ fn create(mut connection: Connection, rules: &Rules) -> Result<Connection, Cause
     tx.pragma_update(None, "user_version", LAYOUT)?;
     tx.commit()?;
     Ok(connection)
+}
+
+/// Makes what was committed durable. SQLite syncs the file itself before it uses the write-ahead log anew, so all that
+/// a power cut can take is in the log. (Only the file must never be opened beside SQLite; its log may.)
+pub(super) fn sync(path: &Path) -> Result<(), Cause> {
+    unless_absent(File::open(beside(path, "-wal")).and_then(|log| log.sync_data()))?;
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(File::open(dir)?.sync_all()?)
 }
 
 /// Removes the file, its side files first: an old write-ahead log must never meet a new file.

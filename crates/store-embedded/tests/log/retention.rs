@@ -134,3 +134,22 @@ async fn retention_makes_room_on_a_full_disk() {
     rig.clock.advance_ms(1001);
     store(&*log, Sent::new("there is room")).await;
 }
+
+#[tokio::test]
+async fn the_newest_record_stays_while_the_segment_after_it_is_empty() {
+    let rig = Rig::new();
+    let log = rig.start();
+    let mut newest = store(&*log, Sent::new("0")).await;
+    while newest.position.0 < 15 {
+        newest = store(&*log, Sent::new("more")).await;
+    }
+    // The segment is full, and the one begun for the next record stays empty.
+    rig.fill_up();
+    assert!(log.append(tidegate_testkit::event_log::batch(&[Sent::new("refused")])).await.is_err());
+    assert_eq!(log.status().segments, 2);
+    log.retain(Retention { until: Position::MAX, ..OLDEST }).await.unwrap();
+    assert_eq!(log.first(), Position(0));
+    rig.clock.advance_ms(-86_400_000);
+    let next = store(&*rig.start(), Sent::new("after a restart with a clock that fell")).await;
+    assert!(next.recorded_at >= newest.recorded_at);
+}

@@ -103,9 +103,11 @@ pub async fn what_was_committed_is_there_after_reopening<F: Fixture>() {
     fixture.views().commit(&fold.batch(&risky_steps(0, 0..5))).await.expect("commit");
     fixture.views().commit(&fold.batch(&risky_steps(1, 3..9))).await.expect("commit");
     let before = fixture.views().dump().await.expect("dump");
+    assert_eq!(fixture.views().sync().await.expect("sync"), Position(13));
 
     let fixture = fixture.reopen().await;
     let views = fixture.views();
+    assert_eq!(views.sync().await.expect("sync"), Position(13), "with nothing to do, too");
     assert_eq!(views.dump().await.expect("dump"), before);
     assert_eq!(views.checkpoint().await.expect("checkpoint"), Position(13));
     views.commit(&fold.batch(&risky_steps(0, 2..7))).await.expect("commit");

@@ -85,6 +85,15 @@ impl TestServer {
     }
 }
 
+impl TestServer {
+    /// Starts again with other settings.
+    pub(crate) async fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
+        self.stop().await;
+        change(&mut self.config);
+        self.restart().await;
+    }
+}
+
 impl Drop for TestServer {
     fn drop(&mut self) {
         if let Some(running) = self.running.take() {
