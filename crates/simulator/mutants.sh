@@ -7,36 +7,44 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 seeds="${SEEDS:-2000}"
-work="$PWD/target/mutants"
-source="$work/source"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
+work="$CARGO_TARGET_DIR/mutants"
 failed=0
 
 if [ $# -eq 0 ]; then set -- crates/simulator/mutants/*.patch; fi
-rm -rf "$source"
-mkdir -p "$source"
-git ls-files -z | tar -c --null -T - | tar -x -C "$source"
+rm -rf "$work"
+mkdir -p "$work/source"
+git ls-files -z | tar -c --null -T - | tar -x -C "$work/source"
+
+# The first seed that breaks a law, as `seed N: LAW`; nothing if none does.
+first_broken() {
+  (cd "$work/source" && cargo build -q ${CARGO_FLAGS:-} -p tidegate-simulator 2>"$work/build.log") || return 1
+  cp "$CARGO_TARGET_DIR/debug/simulate" "$work/simulate"
+  "$work/simulate" --seeds "$seeds" | grep -m1 '^seed '
+  return 0
+}
+
 echo "| planted bug | found after seeds | as |"
 echo "|---|---:|---|"
 for mutant; do
   name="$(basename "$mutant" .patch)"
   patch="$PWD/crates/simulator/mutants/$name.patch"
-  if ! patch -s -p1 -d "$source" <"$patch"; then
+  if ! patch -s -p1 -d "$work/source" <"$patch"; then
     echo "| $name | **does not apply** | |"
-    failed=1
-    break
+    exit 1
   fi
-  if ! (cd "$source" && CARGO_TARGET_DIR="$work/target" cargo build -q ${CARGO_FLAGS:-} -p tidegate-simulator 2>"$work/build.log"); then
-    echo "| $name | **does not build**: target/mutants/build.log | |"
+  if ! found="$(first_broken)"; then
+    echo "| $name | **does not build**: $work/build.log | |"
     failed=1
-  fi
-  found="$("$work/target/debug/simulate" --seeds "$seeds" | grep -m1 '^seed ' || true)"
-  seed="${found#seed }"
-  if [ -n "$found" ]; then
-    echo "| $name | $((${seed%%:*} + 1)) | $(cut -c1-110 <<<"${seed#*: }") |"
-  else
+  elif [ -z "$found" ]; then
     echo "| $name | **not in $seeds** | |"
     failed=1
+  else
+    seed="${found#seed }"
+    echo "| $name | $((${seed%%:*} + 1)) | $(cut -c1-110 <<<"${seed#*: }") |"
   fi
-  patch -s -R -p1 -d "$source" <"$patch"
+  patch -s -R -p1 -d "$work/source" <"$patch"
 done
+# The copy's program must not be taken for this one's.
+rm -f "$CARGO_TARGET_DIR/debug/simulate"
 exit $failed
