@@ -336,7 +336,90 @@ fn kind_of(json: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Any JSON that a field may hold, rich in what the rules look at.
+    fn any_json() -> impl Strategy<Value = String> {
+        let text = prop_oneof!["\\PC{0,12}", "[a-z.:]{1,300}", "[a-z\u{0}\u{85} ]{0,4}", "20(26|27)-01-1[0-9]T08:00:00(Z|\\+01:00)?"];
+        let leaf = prop_oneof![
+            text.prop_map(|text| serde_json::Value::from(text).to_string()),
+            any::<i64>().prop_map(|n| n.to_string()),
+            (-40_000_000_000i64..40_000_000_000).prop_map(|ms| (NOW.0 + ms).to_string()),
+            any::<f64>().prop_map(|n| serde_json::Value::from(n).to_string()),
+            Just("1e400".to_owned()),
+            Just("\"\\ud800\"".to_owned()),
+            Just("true".to_owned()),
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            let name = prop::sample::select(&["id", "type", "a", "b/c"][..]);
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+                prop::collection::vec((name, inner), 0..4).prop_map(|members| {
+                    let members: Vec<_> = members.into_iter().map(|(n, v)| format!("\"{n}\": {v}")).collect();
+                    format!("{{{}}}", members.join(" ,"))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Whatever a field holds, it is taken within its limits or refused by its pointer.
+        #[test]
+        fn a_field_is_taken_within_its_limits_or_refused_by_name(json in any_json()) {
+            let limits = EventLimits { content_max_chars: 8, data_max_bytes: 40, data_max_depth: 2, ..EventLimits::default() };
+            let raw: &RawValue = serde_json::from_str(&json).unwrap();
+            let mut taken = 0;
+            let mut reader = FieldReader::new(&limits, NOW);
+            let mut count = |is_taken: bool| taken += usize::from(is_taken);
+            let id = reader.id("f", raw);
+            prop_assert!(id.iter().all(|id| (1..=ID_MAX_BYTES).contains(&id.len()) && !id.contains(char::is_control)));
+            count(id.is_some());
+            let session = reader.session_id("f", raw);
+            prop_assert!(session.iter().all(|id| (1..=SESSION_ID_MAX_CHARS).contains(&id.len()) && is_name(id)));
+            count(session.is_some());
+            let content = reader.content("f", raw, limits.content_max_chars);
+            prop_assert!(content.iter().all(|text| text.chars().count() <= 8));
+            count(content.is_some());
+            let trimmed = reader.trimmed_content("f", raw, limits.content_max_chars);
+            prop_assert!(trimmed.iter().all(|text| text.chars().count() <= 8 && text.trim() == text));
+            count(trimmed.is_some());
+            let data = reader.object("f", raw);
+            prop_assert!(data.iter().all(|data| data.len() <= 40 && json::check(data, 2).is_ok()));
+            count(data.is_some());
+            let reference = reader.reference("f", raw);
+            prop_assert!(reference.iter().all(|r| !r.id.is_empty() && r.kind.as_ref().is_none_or(|kind| !kind.is_empty())));
+            let refused_in_part = reference.is_some() && reader.errors.len() > 5 - taken;
+            count(reference.is_some() && !refused_in_part);
+            let at = reader.time("f", raw, true);
+            prop_assert!(at.is_none_or(|ms| ms.abs_diff(NOW.0) / 1000 <= limits.occurred_behind_max_s));
+            count(at.is_some());
+            count(reader.version("f", raw).is_some_and(|version| version > 0));
+            prop_assert!(reader.errors.len() >= 8 - taken, "what is not taken is refused");
+            prop_assert!(reader.errors.iter().all(|e| e.pointer.starts_with("/f") && !e.detail.is_empty()));
+        }
+
+        #[test]
+        fn unknown_fields_are_kept_as_one_object_that_says_the_same(members in prop::collection::vec(("\\PC{0,6}", any_json()), 0..6)) {
+            let limits = EventLimits { data_max_bytes: 10_000, ..EventLimits::default() };
+            let mut reader = FieldReader::new(&limits, NOW);
+            let mut kept = Vec::new();
+            for (name, json) in &members {
+                let before = reader.errors.len();
+                reader.keep_unknown(name, serde_json::from_str(json).unwrap());
+                if reader.errors.len() == before {
+                    kept.push((name.clone(), serde_json::from_str::<serde_json::Value>(json).unwrap()));
+                }
+            }
+            let extra = reader.take_extra();
+            prop_assert_eq!(extra.is_some(), !kept.is_empty());
+            let extra = extra.unwrap_or_else(|| "{}".to_owned());
+            let fields: RawFields<'_> = serde_json::from_str(&extra).unwrap();
+            let read = fields.members.iter().map(|(name, raw)| (name.clone().into_owned(), serde_json::from_str(raw.get()).unwrap()));
+            prop_assert_eq!(read.collect::<Vec<_>>(), kept);
+        }
+    }
 
     const NOW: UnixMs = UnixMs(1_800_000_000_000);
 

@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store-embedded", &["domain"]),
     ("testkit", &["domain"]),
     ("server", &["domain", "screening", "engine", "store-embedded"]),
+    ("fuzzing", &["domain", "engine", "store-embedded", "server", "testkit"]),
 ];
 
 /// What `domain` must not reach, however indirectly: runtimes, sockets, databases.
