@@ -314,7 +314,8 @@ mod tests {
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
-            any::<f64>().prop_map(Value::from),
+            // Eighths have short decimals, which every reader takes for the same number.
+            any::<i32>().prop_map(|n| Value::from(f64::from(n) / 8.0)),
             "[ab\"\\\\\n\t é🤡\u{0}{}\\[\\]:,]{0,6}".prop_map(Value::from),
         ];
         leaf.prop_recursive(5, 30, 5, |inner| {
@@ -342,9 +343,14 @@ mod tests {
         };
         match value {
             Value::Array(items) => {
-                items.iter().enumerate().for_each(|(n, v)| places_of_strings(v, below(&n.to_string()), places));
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(n, v)| places_of_strings(v, below(&n.to_string()), places));
             }
-            Value::Object(members) => members.iter().for_each(|(name, v)| places_of_strings(v, below(name), places)),
+            Value::Object(members) => {
+                members.iter().for_each(|(name, v)| places_of_strings(v, below(name), places))
+            }
             Value::String(_) => places.push(at),
             _ => {}
         }

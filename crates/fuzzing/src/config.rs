@@ -53,7 +53,8 @@ fn accepted(loaded: &Loaded) {
     if let Err(refused) = app::screener(&loaded.config) {
         panic!("settings were accepted, and the server cannot start with them: {refused:#}");
     }
-    let again = load_text(&toml, Vec::new()).unwrap_or_else(|refused| panic!("{refused} in what was printed:\n{toml}"));
+    let again = load_text(&toml, Vec::new())
+        .unwrap_or_else(|refused| panic!("{refused} in what was printed:\n{toml}"));
     assert_eq!(values(&again.print(true)), values(&json), "what is printed loads as it was");
 }
 

@@ -55,8 +55,7 @@ pub fn moderation(data: &[u8]) {
 /// `POST /v1/risk/screen`. The first byte chooses between JSON and a form, the rest is the body.
 pub fn screen(data: &[u8]) {
     let Some((shape, body)) = data.split_first() else { return };
-    let content_type =
-        if shape & 1 == 0 { "application/json" } else { "application/x-www-form-urlencoded" };
+    let content_type = if shape & 1 == 0 { "application/json" } else { "application/x-www-form-urlencoded" };
     HOUSE.with(|house| {
         house.log.start_afresh();
         let mut answers = [(); 2].map(|()| house.post("/v1/risk/screen", content_type, body));
@@ -83,7 +82,9 @@ fn judged(answer: &Answer, taken: &str) -> Judged {
         _ => &[],
     };
     let statuses: Vec<_> = results.iter().map(|result| status_of(result, taken)).collect();
-    for (counted, status) in [(taken, taken), ("duplicates", "duplicate"), ("rejected", "rejected"), ("errors", "error")] {
+    for (counted, status) in
+        [(taken, taken), ("duplicates", "duplicate"), ("rejected", "rejected"), ("errors", "error")]
+    {
         if let Some(count) = json[counted].as_u64() {
             assert_eq!(count, statuses.iter().filter(|s| *s == status).count() as u64, "{counted}: {json}");
         }

@@ -39,7 +39,11 @@ fn round_trip(event: &Event<'_>) {
     let mut other = Vec::new();
     let context = "{\"door\":\"other\"}".into();
     let elsewhere = record::encode(&Event { context, ..event.clone() }, &mut other);
-    assert_eq!(encoded.sender_bytes(&bytes), elsewhere.sender_bytes(&other), "the door adds, and changes nothing");
+    assert_eq!(
+        encoded.sender_bytes(&bytes),
+        elsewhere.sender_bytes(&other),
+        "the door adds, and changes nothing"
+    );
 }
 
 /// An event of the input's bytes.
@@ -66,9 +70,7 @@ fn event(from: &mut Choices<'_>) -> Event<'static> {
         source: from.text().into(),
         context: from.text().into(),
         schema_version: u32::from(from.word()) << 16 | u32::from(from.word()),
-        occurred_at_ms: (from.byte() & 1 == 1).then(|| {
-            i64::from_le_bytes([(); 8].map(|()| from.byte()))
-        }),
+        occurred_at_ms: (from.byte() & 1 == 1).then(|| i64::from_le_bytes([(); 8].map(|()| from.byte()))),
     }
 }
 
@@ -80,7 +82,9 @@ fn any_json(text: &str) {
         // What is kept must be readable for everybody.
         assert!(serde_json::from_str::<Value>(raw).is_ok(), "checked, and not readable: {raw}");
     } else {
-        assert!(json::check(raw, usize::MAX).is_err() || raw.bytes().filter(|b| b"[{".contains(b)).count() > 64);
+        assert!(
+            json::check(raw, usize::MAX).is_err() || raw.bytes().filter(|b| b"[{".contains(b)).count() > 64
+        );
     }
     let compact = json::compact(raw);
     assert_eq!(json::compact(&compact), compact, "compact once is compact");

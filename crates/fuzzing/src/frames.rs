@@ -149,7 +149,10 @@ fn overwrite(bytes: &mut [u8], from: &mut Choices<'_>) {
 
 /// Changes a field of a frame's header and makes its checksum right again.
 fn forge(bytes: &mut [u8], from: &mut Choices<'_>) {
-    let Some(salt) = bytes.get(16..24).map(|salt| u64::from_le_bytes(salt.try_into().unwrap_or_default())) else { return };
+    let Some(salt) = bytes.get(16..24).map(|salt| u64::from_le_bytes(salt.try_into().unwrap_or_default()))
+    else {
+        return;
+    };
     let mut at = DATA_START;
     for _ in 0..from.below(16) {
         let Some(len) = bytes.get(at..at + 4) else { return };

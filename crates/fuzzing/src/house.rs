@@ -142,8 +142,10 @@ async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
         config.pipeline.batch_max_bytes,
     );
     let pipeline = pipeline.await.expect("views can be read");
-    let limits =
-        Limits { scan_max_records: config.query.scan_max_records, page_max_bytes: config.query.page_max_bytes };
+    let limits = Limits {
+        scan_max_records: config.query.scan_max_records,
+        page_max_bytes: config.query.page_max_bytes,
+    };
     let entropy = Arc::new(SeededEntropy::new(1));
     let access = app::open_access(&config, control, Arc::clone(&clock), entropy).await;
     let app = App {

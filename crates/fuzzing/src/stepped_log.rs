@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use futures_util::future::join;
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{AppendBatch, AppendError, Appended, EventLog, LogError, LogStatus, Page, Stored};
+use tidegate_domain::ports::{
+    AppendBatch, AppendError, Appended, EventLog, LogError, LogStatus, Page, Stored,
+};
 use tidegate_store_embedded::log::{LogConfig, OpenError, SegmentLog, Steps};
 use tidegate_testkit::world::{ManualClock, SeededEntropy};
 

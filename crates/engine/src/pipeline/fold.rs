@@ -160,7 +160,8 @@ mod tests {
         let (mut sessions, mut assessed, mut from) = (HashMap::new(), Vec::new(), 0);
         for cut in cuts.iter().copied().chain([records.len()]) {
             let decoded = decode(&records[from..cut]);
-            let states = decoded.keys.iter().map(|key| sessions.get(key).cloned().unwrap_or_default()).collect();
+            let states =
+                decoded.keys.iter().map(|key| sessions.get(key).cloned().unwrap_or_default()).collect();
             let batch = fold(decoded, states, &Measuring, HalfLife { ms: 10 }, Position(cut as u64)).batch;
             assert_eq!(batch.checkpoint, Position(cut as u64));
             sessions.extend(batch.sessions);

@@ -127,9 +127,10 @@ fn words(screening: &Screening) -> Option<Broken> {
         let fault = LexicalScreener::new(&lexicon).err()?;
         Some(Broken::new(key, format!("a list of {}", words.len()), fault.to_string()))
     };
-    broken("screening.offensive_words", offensive, Lexicon { offensive: offensive.clone(), ..none() }).or_else(
-        || broken("screening.targeting_words", targeting, Lexicon { targeting: targeting.clone(), ..none() }),
-    )
+    broken("screening.offensive_words", offensive, Lexicon { offensive: offensive.clone(), ..none() })
+        .or_else(|| {
+            broken("screening.targeting_words", targeting, Lexicon { targeting: targeting.clone(), ..none() })
+        })
 }
 
 /// Each rule as its user will compile it, so that a bad one stops the start here.
