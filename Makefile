@@ -4,10 +4,10 @@
 CARGO_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate mutants lint docs deny bench check
+.PHONY: help run test simulate mutants lint docs deny bench fuzz schemathesis check
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 run: ## serve in development mode on the loopback address
 	cargo run $(CARGO_FLAGS) --release --bin tidegate -- serve --dev
@@ -42,5 +42,21 @@ deny: ## licences, banned crates and sources; needs cargo-deny
 
 bench: ## load the ingest path and print rates and percentiles
 	cargo run $(CARGO_FLAGS) --release --bin tidegate -- bench ingest
+
+# Seconds for each target.
+SECONDS ?= 60
+FUZZ_TARGETS ?= chat config envelope frames moderation reading screen
+
+fuzz: ## every fuzz target for SECONDS=60 each; needs cargo-fuzz, see docs/fuzzing.md
+	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz" >&2; exit 1; }
+	RUSTC_BOOTSTRAP=1 cargo fuzz build -s none
+	@fuzz/run "$(SECONDS)" $(FUZZ_TARGETS)
+
+# Inputs for each operation of the document.
+EXAMPLES ?= 100
+
+schemathesis: ## ask a development server everything its OpenAPI document allows, EXAMPLES=100 an operation; needs Python 3
+	cargo build $(CARGO_FLAGS) --bin tidegate
+	@.ci/schemathesis "$(EXAMPLES)"
 
 check: lint docs test deny ## all that must hold before a change is merged

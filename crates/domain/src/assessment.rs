@@ -152,3 +152,30 @@ pub trait Screener: Send + Sync {
     /// Name and version of the rules, for example `lexical-1`; part of every assessment shown.
     fn version(&self) -> &str;
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_score_is_never_outside_its_range(value: f64) {
+            let inside = (0.0..=1.0).contains(&value);
+            prop_assert_eq!(RiskScore::try_from(value).is_ok(), inside);
+            let nearest = RiskScore::saturating(value).get();
+            prop_assert!((0.0..=1.0).contains(&nearest) && (!inside || nearest == value));
+            prop_assert_eq!(serde_json::from_str::<RiskScore>(&value.to_string()).is_ok(), inside);
+        }
+
+        #[test]
+        fn a_category_has_one_name_in_any_case(category in prop::sample::select(&Category::ALL[..]), other in "[A-Z_]{0,20}") {
+            prop_assert_eq!(Category::parse(category.name()), Some(category));
+            prop_assert_eq!(Category::parse(&category.name().to_lowercase()), Some(category));
+            prop_assert_eq!(serde_json::to_string(&category).unwrap(), format!("\"{}\"", category.name()));
+            let known = Category::ALL.iter().any(|category| category.name() == other);
+            prop_assert_eq!(Category::parse(&other).is_some(), known);
+        }
+    }
+}

@@ -79,7 +79,29 @@ fn hash(parts: &[&str]) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_key_is_the_same_for_the_same_project_key_and_body_only(
+            a in ("[ab]{0,2}", "[ab]{0,2}", "[ab]{0,2}"), b in ("[ab]{0,2}", "[ab]{0,2}", "[ab]{0,2}"),
+        ) {
+            let of = |(project, name, body): &(String, String, String)| key(project, name, body.as_bytes());
+            prop_assert_eq!(of(&a).hash == of(&b).hash, (&a.0, &a.1) == (&b.0, &b.1));
+            prop_assert_eq!(of(&a).digest == of(&b).digest, a.2 == b.2);
+            let print = |(source, author, text): &(String, String, String)| moderation_fingerprint("p", source, author, text, 1);
+            prop_assert_eq!(print(&a) == print(&b), a == b);
+            prop_assert_ne!(print(&a).hash, of(&a).hash, "a key is never taken for a fingerprint");
+        }
+
+        #[test]
+        fn a_session_has_one_hash_however_it_is_asked_for(project in "\\PC{0,20}", session in "\\PC{0,20}") {
+            let of_project = stream_hash(&project, None);
+            prop_assert_eq!(stream_hash(&project, Some(&session)), session_hash(of_project, &session));
+        }
+    }
 
     #[test]
     fn parts_do_not_run_into_each_other() {

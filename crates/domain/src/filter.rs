@@ -134,7 +134,10 @@ impl SessionCursor {
 
     /// Reads a cursor that [`SessionCursor::encode`] wrote; `None` for anything else.
     pub fn decode(text: &str) -> Option<Self> {
-        let text = decoded(text)?;
+        Self::read(&decoded(text)?).filter(|cursor| cursor.encode() == text)
+    }
+
+    fn read(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
         (parts.next()? == "s1").then_some(())?;
         let sort = SessionSort::parse(parts.next()?)?;
@@ -162,7 +165,10 @@ impl EventCursor {
 
     /// Reads a cursor that [`EventCursor::encode`] wrote; `None` for anything else.
     pub fn decode(text: &str) -> Option<Self> {
-        let text = decoded(text)?;
+        Self::read(&decoded(text)?).filter(|cursor| cursor.encode() == text)
+    }
+
+    fn read(text: &str) -> Option<Self> {
         let mut parts = text.split('.');
         (parts.next()? == "e1").then_some(())?;
         let order = match parts.next()? {
@@ -195,14 +201,72 @@ mod tests {
             let order = if desc { Order::Desc } else { Order::Asc };
             let event = EventCursor { order, position: Position(position) };
             prop_assert_eq!(EventCursor::decode(&event.encode()), Some(event));
-            let session = SessionCursor { sort: SessionSort::RiskScore, value, row };
-            prop_assert_eq!(SessionCursor::decode(&session.encode()), Some(session));
+            prop_assert_eq!(SessionCursor::decode(&event.encode()), None);
+            for sort in [SessionSort::RiskScore, SessionSort::LastActivityAt, SessionSort::CreatedAt] {
+                prop_assert_eq!(SessionSort::parse(sort.name()), Some(sort));
+                let session = SessionCursor { sort, value, row };
+                prop_assert_eq!(SessionCursor::decode(&session.encode()), Some(session));
+                prop_assert_eq!(EventCursor::decode(&session.encode()), None);
+            }
         }
 
         #[test]
-        fn any_text_is_a_cursor_or_none(text in "\\PC{0,200}") {
-            let _ = EventCursor::decode(&text);
-            let _ = SessionCursor::decode(&BASE64URL_NOPAD.encode(text.as_bytes()));
+        fn any_text_is_a_cursor_of_ours_or_none(
+            text in "\\PC{0,200}", inside in "(e1|s1)\\.(a|d|riskScore)\\.[+0-9a-f]{1,17}(\\.[-+0-9]{1,4})?",
+        ) {
+            for text in [text.clone(), BASE64URL_NOPAD.encode(text.as_bytes()), BASE64URL_NOPAD.encode(inside.as_bytes())] {
+                if let Some(cursor) = EventCursor::decode(&text) {
+                    prop_assert_eq!(cursor.encode(), text.as_str());
+                }
+                if let Some(cursor) = SessionCursor::decode(&text) {
+                    prop_assert_eq!(cursor.encode(), text.as_str());
+                }
+            }
+        }
+
+        #[test]
+        fn a_filter_admits_what_meets_all_of_its_conditions(
+            wanted in conditions(), session in prop::option::of("[ab]"), (kind, source) in ("[ab]", "[ab]"),
+            actor in prop::option::of("[ab]"), occurred in prop::option::of(0i64..9), recorded in 0i64..9,
+        ) {
+            let event = Event {
+                session_id: session.clone().map(Into::into),
+                event_type: kind.clone().into(),
+                source: source.clone().into(),
+                actor: actor.clone().map(|id| crate::event::Reference { id: id.into(), kind: None }),
+                occurred_at_ms: occurred,
+                ..Event::default()
+            };
+            let at = UnixMs(occurred.unwrap_or(recorded));
+            let met = [
+                wanted.session.is_none() || wanted.session == session,
+                wanted.event_type.clone().is_none_or(|wanted| wanted == kind),
+                wanted.actor.is_none() || wanted.actor == actor,
+                wanted.source.clone().is_none_or(|wanted| wanted == source),
+                wanted.after.is_none_or(|after| at > after),
+                wanted.before.is_none_or(|before| at < before),
+            ];
+            prop_assert_eq!(wanted.admits_event(&event, UnixMs(recorded)), met.iter().all(|met| *met));
+        }
+
+        #[test]
+        fn only_a_filter_that_wants_risk_may_start_from_stored_assessments(wanted in conditions()) {
+            let admits_clear = wanted.admits_assessment(Category::LowRisk, RiskScore::ZERO);
+            prop_assert_eq!(wanted.wants_risk(), !admits_clear, "a clear text has no stored assessment");
+        }
+    }
+
+    prop_compose! {
+        fn conditions()(
+            session in prop::option::of("[ab]"), event_type in prop::option::of("[ab]"),
+            actor in prop::option::of("[ab]"), source in prop::option::of("[ab]"),
+            category in prop::option::of(prop::sample::select(&Category::ALL[..])),
+            min_risk in prop::option::of(prop_oneof![Just(0.0), 0.0f64..=1.0]),
+            after in prop::option::of(0i64..9), before in prop::option::of(0i64..9),
+        ) -> EventFilter {
+            let min_risk = min_risk.map(RiskScore::saturating);
+            let (after, before) = (after.map(UnixMs), before.map(UnixMs));
+            EventFilter { session, event_type, actor, source, category, min_risk, after, before }
         }
     }
 

@@ -171,6 +171,29 @@ mod tests {
             let id = |(ms, at)| EventId::new(UnixMs(ms), Shard(0), Position(at), 0).to_string();
             prop_assert_eq!(id(a).cmp(&id(b)), a.cmp(&b));
         }
+
+        #[test]
+        fn an_event_id_is_a_uuid_of_version_7_whatever_it_is_made_of(ms: i64, shard: u16, at: u64, entropy: u32) {
+            let id = EventId::new(UnixMs(ms), Shard(shard), Position(at), entropy);
+            let text = id.to_string();
+            let uuid = Uuid::try_parse(&text).unwrap();
+            prop_assert_eq!((uuid.get_version_num(), uuid.get_variant()), (7, uuid::Variant::RFC4122));
+            let mut buffer = EventId::buffer();
+            prop_assert_eq!(id.write_to(&mut buffer), text.as_str());
+            prop_assert_eq!(text.to_uppercase().parse::<EventId>().unwrap(), id);
+        }
+
+        #[test]
+        fn any_text_is_an_id_that_reads_as_written_or_none(text in "\\PC{0,70}", name in "[A-Za-z0-9._-]{0,70}") {
+            for text in [text, name] {
+                if let Ok(id) = text.parse::<ProjectId>() {
+                    prop_assert_eq!(id.as_str(), text.as_str());
+                    let json = serde_json::to_string(&id).unwrap();
+                    prop_assert_eq!(serde_json::from_str::<ProjectId>(&json).unwrap(), id);
+                }
+                prop_assert!(text.parse::<EventId>().is_err());
+            }
+        }
     }
 
     #[test]

@@ -267,5 +267,102 @@ mod tests {
             for _ in 0..depth { value = serde_json::json!([value]); }
             prop_assert_eq!(check(&value.to_string(), 4).is_ok(), depth <= 4);
         }
+
+        #[test]
+        fn a_value_is_refused_only_for_its_depth(value in any_value(), max in 0usize..6) {
+            prop_assert_eq!(check(&value.to_string(), max).is_ok(), depth(&value) <= max);
+            let pretty = serde_json::to_string_pretty(&value).unwrap();
+            prop_assert_eq!(check(&pretty, max).is_ok(), depth(&value) <= max);
+        }
+
+        #[test]
+        fn compact_json_is_what_was_laid_out(value in any_value()) {
+            let pretty = serde_json::to_string_pretty(&value).unwrap();
+            prop_assert_eq!(compact(&pretty), value.to_string());
+            prop_assert!(matches!(compact("[1,2]"), Cow::Borrowed(_)));
+        }
+
+        #[test]
+        fn the_pointer_leads_to_what_is_at_fault(value in any_value(), at: prop::sample::Index) {
+            let mut places = Vec::new();
+            places_of_strings(&value, String::new(), &mut places);
+            prop_assume!(!places.is_empty());
+            let pointer = at.get(&places);
+            let mut spoiled = value.clone();
+            *spoiled.pointer_mut(pointer).unwrap() = "SPOILED".into();
+            let raw = spoiled.to_string().replace("SPOILED", "\\ud800");
+            let error = check(&raw, 64).unwrap_err();
+            prop_assert_eq!((error.pointer.as_str(), error.code), (pointer.as_str(), "lone_surrogate"));
+        }
+
+        #[test]
+        fn strings_are_changed_and_nothing_else(value in any_value()) {
+            let raw = serde_json::to_string_pretty(&value).unwrap();
+            let shout = |text: &str| text.contains('a').then(|| format!("{text}!"));
+            let changed = change_strings(&raw, shout);
+            let mut expected = value.clone();
+            change_model(&mut expected, &shout);
+            prop_assert_eq!(changed.is_some(), expected != value);
+            let changed = changed.unwrap_or(raw);
+            prop_assert_eq!(serde_json::from_str::<Value>(&changed).unwrap(), expected);
+        }
+    }
+
+    use serde_json::Value;
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            // Eighths have short decimals, which every reader takes for the same number.
+            any::<i32>().prop_map(|n| Value::from(f64::from(n) / 8.0)),
+            "[ab\"\\\\\n\t é🤡\u{0}{}\\[\\]:,]{0,6}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(5, 30, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::hash_map("[ab/~\" :]{0,3}", inner, 0..5)
+                    .prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    fn depth(value: &Value) -> usize {
+        match value {
+            Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+            Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    fn places_of_strings(value: &Value, at: String, places: &mut Vec<String>) {
+        let below = |token: &str| {
+            let mut pointer = at.clone();
+            push_token(&mut pointer, token);
+            pointer
+        };
+        match value {
+            Value::Array(items) => {
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(n, v)| places_of_strings(v, below(&n.to_string()), places));
+            }
+            Value::Object(members) => {
+                members.iter().for_each(|(name, v)| places_of_strings(v, below(name), places))
+            }
+            Value::String(_) => places.push(at),
+            _ => {}
+        }
+    }
+
+    fn change_model(value: &mut Value, change: &impl Fn(&str) -> Option<String>) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|v| change_model(v, change)),
+            Value::Object(members) => members.values_mut().for_each(|v| change_model(v, change)),
+            Value::String(text) => *text = change(text).unwrap_or_else(|| text.clone()),
+            _ => {}
+        }
     }
 }

@@ -149,5 +149,38 @@ mod tests {
             prop_assume!((current - bound).abs() > 1e-6);
             prop_assert_eq!(evidence.rank(H) >= rank_of(risk(bound), at(wait), H), current >= bound);
         }
+
+        #[test]
+        fn after_whole_half_lives_the_evidence_is_halved_as_often(score in 0.1f64..0.99, half_lives in 0i32..12, ms in 1i64..1 << 40) {
+            let half_life = HalfLife { ms };
+            let evidence = Evidence::default().add(risk(score), at(0), half_life);
+            let left = evidence.amount_at(at(ms * i64::from(half_lives)), half_life);
+            prop_assert!((left - evidence.amount * 0.5f64.powi(half_lives)).abs() < 1e-12);
+        }
+
+        #[test]
+        fn the_shares_of_all_events_make_the_whole(events in prop::collection::vec((0.05f64..0.4, 0i64..5_000_000), 1..8)) {
+            let mut events = events;
+            events.sort_by_key(|(_, t)| *t);
+            let all = events.iter().fold(Evidence::default(), |e, (s, t)| e.add(risk(*s), at(*t), H));
+            prop_assume!(all.amount < EVIDENCE_MAX);
+            let left = |(s, t): &(f64, i64)| Evidence { amount: Evidence::of(risk(*s)), at: at(*t) }.amount_at(all.at, H);
+            prop_assert!((events.iter().map(left).sum::<f64>() - all.amount).abs() < 1e-5);
+        }
+
+        #[test]
+        fn whatever_happens_risk_stays_a_risk_and_time_does_not_go_back(
+            events in prop::collection::vec((0.0f64..=1.0, any::<i64>()), 0..20), now: i64, ms: i64,
+        ) {
+            let half_life = HalfLife { ms };
+            let mut evidence = Evidence::default();
+            for (score, t) in events {
+                let next = evidence.add(risk(score), UnixMs(t), half_life);
+                prop_assert!(next.at >= evidence.at && (0.0..=EVIDENCE_MAX).contains(&next.amount));
+                evidence = next;
+            }
+            prop_assert!(evidence.risk_at(UnixMs(now), half_life).get() < 1.0);
+            prop_assert!(evidence.rank(half_life).is_none_or(f64::is_finite));
+        }
     }
 }

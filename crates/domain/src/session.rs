@@ -114,6 +114,8 @@ impl Session {
 mod tests {
     use std::borrow::Cow;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::assessment::Flag;
 
@@ -130,6 +132,55 @@ mod tests {
 
     fn event(kind: &str) -> Event<'_> {
         Event { event_type: kind.into(), ..Event::default() }
+    }
+
+    /// One event of a session: type, when it was recorded and when it occurred, and what screening said.
+    type Step = (u8, i64, Option<i64>, Assessment);
+
+    fn step() -> impl Strategy<Value = Step> {
+        let flag = |code: &'static str| Flag { code: code.into(), weight: 0.1, spans: vec![] };
+        let flags = prop::collection::vec(prop::sample::select(&["a", "b", "c"][..]).prop_map(flag), 0..3);
+        let category = prop::sample::select(&Category::ALL[..]);
+        let risk = prop_oneof![Just(0.0), 0.0f64..=1.0].prop_map(RiskScore::saturating);
+        let assessment = (risk, category, flags).prop_map(|(risk_score, category, flags)| Assessment {
+            risk_score,
+            category,
+            confidence: 1.0,
+            flags,
+        });
+        (0u8..100, 0i64..5000, prop::option::of(0i64..5000), assessment)
+    }
+
+    proptest! {
+        #[test]
+        fn se1_a_session_is_what_its_events_say(steps in prop::collection::vec(step(), 1..150)) {
+            let mut session = Session::default();
+            let mut evidence = Evidence::default();
+            let (mut patterns, mut peak) = (BTreeSet::new(), RiskScore::ZERO);
+            for (kind, recorded, occurred, assessment) in &steps {
+                let kind = format!("t{kind}");
+                let event = Event { occurred_at_ms: *occurred, ..event(&kind) };
+                let left = session.apply(&event, UnixMs(*recorded), assessment, H);
+                let is_risky = assessment.category != Category::LowRisk && assessment.risk_score > RiskScore::ZERO;
+                prop_assert_eq!(left.is_some(), is_risky, "SE2");
+                if is_risky {
+                    evidence = evidence.add(assessment.risk_score, UnixMs(*recorded), H);
+                    patterns.extend(assessment.flags.iter().map(|flag| flag.code.to_string()));
+                    let now = evidence.risk_at(evidence.at, H);
+                    prop_assert_eq!(left.map(|left| left.session_risk), Some(now));
+                    peak = if now > peak { now } else { peak };
+                }
+            }
+            let occurred = || steps.iter().map(|(_, recorded, occurred, _)| UnixMs(occurred.unwrap_or(*recorded)));
+            prop_assert_eq!(session.evidence, evidence);
+            prop_assert_eq!((session.patterns, session.peak_risk), (patterns, peak));
+            prop_assert_eq!(session.created_at, UnixMs(steps[0].1));
+            prop_assert_eq!(Some(session.first_activity_at), occurred().min());
+            prop_assert_eq!(Some(session.last_activity_at), occurred().max());
+            prop_assert_eq!(session.event_count, steps.len() as u64);
+            prop_assert_eq!(session.event_count_by_type.values().sum::<u64>(), steps.len() as u64);
+            prop_assert!(session.event_count_by_type.len() <= TYPES_MAX);
+        }
     }
 
     #[test]

@@ -47,7 +47,46 @@ impl<'de> Deserialize<'de> for UnixMs {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The years that have four digits.
+    const PLAIN_YEARS_MS: std::ops::Range<i64> = -62_167_219_200_000..253_402_207_200_000;
+
+    proptest! {
+        #[test]
+        fn every_moment_comes_back_as_it_went(ms in Timestamp::MIN.as_millisecond()..=Timestamp::MAX.as_millisecond()) {
+            prop_assert_eq!(UnixMs::parse(&UnixMs(ms).to_rfc3339()), Some(UnixMs(ms)));
+            prop_assert_eq!(UnixMs::parse(&ms.to_string()), Some(UnixMs(ms)));
+            let json = serde_json::to_string(&UnixMs(ms)).unwrap();
+            prop_assert_eq!(serde_json::from_str::<UnixMs>(&json).unwrap(), UnixMs(ms));
+        }
+
+        #[test]
+        fn times_as_text_sort_as_moments(a in PLAIN_YEARS_MS, b in PLAIN_YEARS_MS) {
+            prop_assert_eq!(UnixMs(a).to_rfc3339().cmp(&UnixMs(b).to_rfc3339()), a.cmp(&b));
+        }
+
+        #[test]
+        fn an_offset_moves_the_clock_face_and_not_the_moment(ms in 0..PLAIN_YEARS_MS.end, hours in 0i64..24, minutes in 0i64..60) {
+            let east_ms = (hours * 60 + minutes) * 60_000;
+            let face = UnixMs(ms).to_rfc3339();
+            let face = face.trim_end_matches('Z');
+            let east = UnixMs::parse(&format!("{face}+{hours:02}:{minutes:02}"));
+            prop_assert_eq!(east, Some(UnixMs(ms).plus_ms(-east_ms)));
+        }
+
+        #[test]
+        fn any_text_is_a_time_or_none(text in "\\PC{0,40}", like in "[-+0-9TZtz:. ]{0,32}", ms: i64, more: i64) {
+            for text in [text, like] {
+                if let Some(moment) = UnixMs::parse(&text) {
+                    prop_assert_eq!(UnixMs::parse(&moment.to_rfc3339()), Some(moment));
+                }
+            }
+            prop_assert_eq!(UnixMs(ms).plus_ms(more).0, ms.saturating_add(more));
+        }
+    }
 
     #[test]
     fn rfc3339_and_milliseconds_name_the_same_moment() {

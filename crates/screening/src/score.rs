@@ -138,7 +138,26 @@ pub(crate) fn assess(mut evidence: Evidence) -> Assessment {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn another_place_never_lowers_the_risk(places in prop::collection::vec(0u32..5, Rule::ALL.len()), more in 0..Rule::ALL.len()) {
+            let found = |places: &[u32]| assessed(&Rule::ALL.into_iter().zip(places.iter().copied()).collect::<Vec<_>>());
+            let before = found(&places);
+            let mut places = places;
+            places[more] += 1;
+            let after = found(&places);
+            prop_assert!(after.risk_score >= before.risk_score);
+            let is_risky = |a: &Assessment| a.category != Category::LowRisk;
+            prop_assert!(is_risky(&after) || !is_risky(&before), "evidence does not clear");
+            let confidence = if is_risky(&after) { 0.65..=1.0 } else { 0.0..=1.0 };
+            prop_assert!(confidence.contains(&after.confidence), "{}", after.confidence);
+            prop_assert!(!is_risky(&after) || after.risk_score.get() >= 0.3);
+        }
+    }
 
     fn assessed(places: &[(Rule, u32)]) -> Assessment {
         let mut evidence = Evidence::default();

@@ -54,6 +54,7 @@ impl Letters {
 #[cfg(test)]
 mod tests {
     use crate::LexicalScreener;
+    use proptest::prelude::*;
     use tidegate_domain::assessment::Screener;
 
     fn shouted(text: &str) -> Option<&str> {
@@ -96,5 +97,16 @@ mod tests {
     #[test]
     fn counts_do_not_overflow_on_long_texts() {
         assert!(shouted(&"A".repeat(100_000)).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn shouting_is_what_the_rule_says_letter_by_letter(text in "([A-Z]{1,9}|[a-z]|[ÄÉЖ]|[äж]|漢|[ 1!\u{301}🤡]){0,30}") {
+            let trimmed = text.trim();
+            let all = trimmed.chars().filter(|c| c.is_alphabetic()).count();
+            let upper = trimmed.chars().filter(|c| c.is_uppercase()).count();
+            let shouts = trimmed.chars().count() > 10 && upper * 10 > all * 8;
+            prop_assert_eq!(shouted(&text), shouts.then_some(trimmed));
+        }
     }
 }

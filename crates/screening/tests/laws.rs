@@ -88,6 +88,37 @@ proptest! {
         let weights = |found: &Assessment| found.flags.iter().map(|f| (f.code.clone(), f.weight)).collect::<Vec<_>>();
         prop_assert_eq!(weights(&bare), weights(&padded));
     }
+
+    #[test]
+    fn words_of_two_paragraphs_are_those_of_each(one in any_text(), other in any_text()) {
+        let places = |text: &str, code: &str| -> usize {
+            let found = screen(text).flags.into_iter().find(|flag| flag.code == code);
+            found.map_or(0, |flag| flag.spans.len())
+        };
+        let both = format!("{one}.\n\n,{other}");
+        for code in ["offensive_language", "targeting_behavior"] {
+            let apart = (places(&one, code) + places(&other, code)).min(Flag::SPANS_MAX);
+            prop_assert_eq!(places(&both, code), apart, "{}", code);
+        }
+    }
+
+    #[test]
+    fn an_insult_more_never_makes_words_less_risky(text in any_text()) {
+        let weight = |text: &str| screen(text).flags.iter().find(|f| f.code == "offensive_language").map_or(0.0, |f| f.weight);
+        prop_assert!(weight(&format!("{text} idiot")) >= weight(&text));
+        prop_assert!(weight(&format!("{text} idiot")) > 0.0);
+    }
+
+    #[test]
+    fn case_order_and_repetition_of_a_list_change_nothing(words in prop::collection::vec("[a-zA-Zé' ]{1,8}[a-z]", 1..6), text in any_text()) {
+        let screener = |offensive: Vec<String>| LexicalScreener::new(&Lexicon { offensive, ..Lexicon::default() }).unwrap();
+        let written = screener(words.clone());
+        let otherwise = words.iter().rev().chain(&words).map(|word| word.to_uppercase()).collect();
+        let otherwise = screener(otherwise);
+        prop_assert_eq!(written.version(), otherwise.version());
+        let text = format!("{text} {} {text}", words.join(", "));
+        prop_assert_eq!(written.screen(&text), otherwise.screen(&text));
+    }
 }
 
 /// SC1 over machines and releases: these numbers may change only together with the version.

@@ -49,6 +49,19 @@ pub(crate) fn check(machine: &Machine) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Checks what a new process finds, before anything is sent again: a retry would complete half a batch.
+pub(crate) fn check_start(machine: &Machine, log: &dyn EventLog) {
+    // A read that fails is no breach.
+    let Ok(found) = read_all(log) else { return };
+    let broken = {
+        let oracle = machine.oracle.borrow();
+        durable(&oracle, &found).and_then(|()| whole(&oracle, &found)).err()
+    };
+    if let Some(law) = broken {
+        machine.oracle.borrow_mut().breaks(format!("at a start: {law:#}"));
+    }
+}
+
 fn read_all(log: &dyn EventLog) -> anyhow::Result<Found> {
     let first = log.first();
     let (mut records, mut from) = (BTreeMap::new(), first);
@@ -112,10 +125,7 @@ fn once(oracle: &Oracle, found: &Found) -> anyhow::Result<()> {
         let times: Vec<_> = places.iter().map(|place| found.records[place].receipt.recorded_at.0).collect();
         let window = i64::from(told.planned.window_ms);
         let apart = times.windows(2).all(|pair| pair[1] - pair[0] > window);
-        ensure!(
-            window == 0 || apart || !found.is_all(),
-            "D4: {marker} twice in its window: {times:?}"
-        );
+        ensure!(window == 0 || apart || !found.is_all(), "D4: {marker} twice in its window: {times:?}");
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use tidegate_engine::pipeline::{BatchReport, Observer, Pipeline};
 use tidegate_screening::LexicalScreener;
 use tidegate_store_embedded::log::{SegmentLog, Steps};
 
+use crate::check::check_start;
 use crate::client::Client;
 use crate::disk::{Files, WeatherDisk};
 use crate::memory_disk::MemoryDisk;
@@ -75,6 +76,7 @@ impl Machine {
     pub(crate) fn live(&self, steps: Option<u64>) -> anyhow::Result<()> {
         let (log, mut writer) = self.open()?;
         self.world.note(format_args!("starts with tail {}", log.tail()));
+        check_start(self, log.as_ref());
         let mut tasks = self.tasks(&log, steps.is_none())?;
         for _ in 0..steps.unwrap_or(LAST_STEPS_MAX) {
             if self.world.is_dead() || self.oracle.borrow().broken.is_some() {
@@ -120,7 +122,9 @@ impl Machine {
         let pipeline = wait_for(pipeline)?.context("the pipeline does not open")?;
         let folded = *pipeline.checkpoint().borrow();
         if folded < log.first() {
-            self.oracle.borrow_mut().breaks(format!("{} was deleted, and views hold only {folded}", log.first()));
+            self.oracle
+                .borrow_mut()
+                .breaks(format!("{} was deleted, and views hold only {folded}", log.first()));
         }
         self.oracle.borrow_mut().checkpoint = folded;
         let reader = reader::run(Arc::clone(&self.world), Arc::clone(log), Rc::clone(&self.oracle));

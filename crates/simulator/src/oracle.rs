@@ -89,7 +89,8 @@ impl Oracle {
     fn hears(&mut self, planned: &Planned, answer: Appended) -> Result<(), String> {
         let first = self.first;
         let is_kept = |told: &Told| told.receipts.iter().all(|receipt| receipt.position >= first);
-        let remembers = planned.has_key && !self.is_damaged && self.events.get(&planned.marker).is_some_and(is_kept);
+        let remembers =
+            planned.has_key && !self.is_damaged && self.events.get(&planned.marker).is_some_and(is_kept);
         let Some(told) = self.events.get_mut(&planned.marker) else { return Err("an unknown event".into()) };
         let marker = &planned.marker;
         let receipt = match answer {

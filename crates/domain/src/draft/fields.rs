@@ -127,3 +127,53 @@ impl<'de, N: Name<'de>> Visitor<'de> for FieldsVisitor<N> {
         Ok(RawFields::default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    type Members = Vec<(String, Value)>;
+
+    fn members(fields: &RawFields<'_>) -> Members {
+        let read = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap();
+        fields.members.iter().map(|(name, raw)| (name.clone().into_owned(), read(raw))).collect()
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::from), "\\PC{0,6}".prop_map(Value::from)]
+    }
+
+    proptest! {
+        #[test]
+        fn members_come_in_order_without_nulls_and_both_ways_to_read_agree(
+            sent in prop::collection::vec(("[ab\"\\\\é\n]{0,4}", any_value()), 0..12),
+        ) {
+            let text: Vec<_> = sent.iter().map(|(name, value)| format!("{}: {value}", Value::from(name.as_str()))).collect();
+            let text = format!("{{{}}}", text.join(" , "));
+            let expected: Members = sent.into_iter().filter(|(_, value)| !value.is_null()).collect();
+            let fields: RawFields<'_> = serde_json::from_str(&text).unwrap();
+            prop_assert!(fields.is_object && !fields.has_broken_name && !fields.is_cut);
+            prop_assert_eq!(&members(&fields), &expected);
+            let QuickFields(quick) = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(&members(&quick), &expected);
+        }
+
+        #[test]
+        fn more_members_than_allowed_are_cut_and_said_so(count in 0usize..2 * MEMBERS_MAX) {
+            let text: Vec<_> = (0..count).map(|n| format!("\"m{n}\":{n}")).collect();
+            let text = format!("{{{}}}", text.join(","));
+            let fields: RawFields<'_> = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!((fields.members.len(), fields.is_cut), (count.min(MEMBERS_MAX), count > MEMBERS_MAX));
+        }
+
+        #[test]
+        fn what_is_no_object_says_so(value in any_value()) {
+            let text = value.to_string();
+            let fields: RawFields<'_> = serde_json::from_str(&text).unwrap();
+            prop_assert!(!fields.is_object && fields.members.is_empty());
+        }
+    }
+}

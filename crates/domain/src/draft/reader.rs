@@ -336,7 +336,84 @@ fn kind_of(json: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Any JSON that a field may hold, rich in what the rules look at.
+    fn any_json() -> impl Strategy<Value = String> {
+        let text = prop_oneof![
+            "\\PC{0,12}",
+            "[a-z.:]{1,300}",
+            "[a-z\u{0}\u{85} ]{0,4}",
+            "20(26|27)-01-1[0-9]T08:00:00(Z|\\+01:00)?"
+        ];
+        let leaf = prop_oneof![
+            text.prop_map(|text| serde_json::Value::from(text).to_string()),
+            any::<i64>().prop_map(|n| n.to_string()),
+            (-40_000_000_000i64..40_000_000_000).prop_map(|ms| (NOW.0 + ms).to_string()),
+            any::<i32>().prop_map(|n| (f64::from(n) / 8.0).to_string()),
+            Just("1e400".to_owned()),
+            Just("\"\\ud800\"".to_owned()),
+            Just("true".to_owned()),
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            let name = prop::sample::select(&["id", "type", "a", "b/c"][..]);
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+                prop::collection::vec((name, inner), 0..4).prop_map(|members| {
+                    let members: Vec<_> = members.into_iter().map(|(n, v)| format!("\"{n}\": {v}")).collect();
+                    format!("{{{}}}", members.join(" ,"))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Whatever a field holds, it is taken within its limits or refused by its pointer.
+        #[test]
+        fn a_field_is_taken_within_its_limits_or_refused_by_name(json in any_json()) {
+            let limits = EventLimits { content_max_chars: 8, data_max_bytes: 40, data_max_depth: 2, ..EventLimits::default() };
+            let raw: &RawValue = serde_json::from_str(&json).unwrap();
+            let lawful = |read: &dyn Fn(&mut FieldReader<'_>) -> Option<bool>| {
+                let mut reader = FieldReader::new(&limits, NOW);
+                let fits = read(&mut reader);
+                let is_named = reader.errors.iter().all(|e| e.pointer.starts_with("/f") && !e.detail.is_empty());
+                fits.unwrap_or(!reader.errors.is_empty()) && is_named
+            };
+            let is_id = |id: &str| (1..=ID_MAX_BYTES).contains(&id.len()) && !id.contains(char::is_control);
+            prop_assert!(lawful(&|r| r.id("f", raw).map(|id| is_id(&id))));
+            prop_assert!(lawful(&|r| r.session_id("f", raw).map(|id| is_id(&id) && is_name(&id))));
+            prop_assert!(lawful(&|r| r.type_name("f", raw).map(|name| name.len() <= TYPE_MAX_CHARS && is_name(&name))));
+            prop_assert!(lawful(&|r| r.content("f", raw, 8).map(|text| text.chars().count() <= 8)));
+            prop_assert!(lawful(&|r| r.trimmed_content("f", raw, 8).map(|text| text.chars().count() <= 8 && text.trim() == text)));
+            prop_assert!(lawful(&|r| r.object("f", raw).map(|data| data.len() <= 40 && json::check(&data, 2).is_ok())));
+            prop_assert!(lawful(&|r| r.reference("f", raw).map(|r| is_id(&r.id) && r.kind.as_deref().is_none_or(is_id))));
+            let most_s = limits.occurred_behind_max_s;
+            prop_assert!(lawful(&|r| r.time("f", raw, true).map(|ms| ms.abs_diff(NOW.0) / 1000 <= most_s)));
+            prop_assert!(lawful(&|r| r.version("f", raw).map(|version| version > 0)));
+        }
+
+        #[test]
+        fn unknown_fields_are_kept_as_one_object_that_says_the_same(members in prop::collection::vec(("\\PC{0,6}", any_json()), 0..6)) {
+            let limits = EventLimits { data_max_bytes: 10_000, ..EventLimits::default() };
+            let mut reader = FieldReader::new(&limits, NOW);
+            let mut kept = Vec::new();
+            for (name, json) in &members {
+                let before = reader.errors.len();
+                reader.keep_unknown(name, serde_json::from_str(json).unwrap());
+                if reader.errors.len() == before {
+                    kept.push((name.clone(), serde_json::from_str::<serde_json::Value>(json).unwrap()));
+                }
+            }
+            let extra = reader.take_extra();
+            prop_assert_eq!(extra.is_some(), !kept.is_empty());
+            let extra = extra.unwrap_or_else(|| "{}".to_owned());
+            let fields: RawFields<'_> = serde_json::from_str(&extra).unwrap();
+            let read = fields.members.iter().map(|(name, raw)| (name.clone().into_owned(), serde_json::from_str(raw.get()).unwrap()));
+            prop_assert_eq!(read.collect::<Vec<_>>(), kept);
+        }
+    }
 
     const NOW: UnixMs = UnixMs(1_800_000_000_000);
 

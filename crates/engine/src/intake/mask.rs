@@ -106,7 +106,37 @@ impl Mask for RegexMask {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn nothing_that_a_rule_names_is_left_in_any_text(
+            content in "[a-z 4]{0,20}", words in prop::collection::vec("([a-z\"\\\\ ]|4242){0,8}", 0..6), n: i64,
+        ) {
+            let data = json!({"4242": words, "n": n, "in": {"s": content}});
+            let mut event = Event {
+                content: Some(format!("{content}4242{content}").into()),
+                data: Some(data.to_string().into()),
+                context: data.to_string().into(),
+                ..Event::default()
+            };
+            let mask = mask("4242");
+            mask.apply(&mut event);
+            prop_assert!(!event.content.as_deref().unwrap().contains("4242"));
+            for masked in [event.data.as_deref().unwrap(), &event.context] {
+                let value: Value = serde_json::from_str(masked).unwrap();
+                prop_assert_eq!(&value["n"], &json!(n), "numbers stay");
+                let expected: Vec<_> = words.iter().map(|word| word.replace("4242", "[masked:card]")).collect();
+                prop_assert_eq!(&value["4242"], &json!(expected), "names stay, strings are masked");
+            }
+            let once = event.clone();
+            mask.apply(&mut event);
+            prop_assert_eq!(event, once, "masked once is masked");
+        }
+    }
 
     fn mask(pattern: &str) -> RegexMask {
         RegexMask::new(&[MaskRule { name: "card".into(), pattern: pattern.into() }]).unwrap().unwrap()

@@ -131,10 +131,68 @@ fn parked(receipt: &Receipt, project: &str, step: &str, reason: String) -> Parke
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use tidegate_domain::assessment::{Category, Flag, RiskScore};
     use tidegate_domain::id::{EventId, Shard};
     use tidegate_domain::time::UnixMs;
 
     use super::*;
+
+    /// The risk of a text is its length, in hundredths.
+    struct Measuring;
+
+    impl Screener for Measuring {
+        fn screen(&self, text: &str) -> Assessment {
+            let flag = Flag { code: "long".into(), weight: 0.1, spans: vec![] };
+            let risk_score = RiskScore::saturating(text.len() as f64 / 100.0);
+            let (category, flags) =
+                if text.is_empty() { (Category::LowRisk, vec![]) } else { (Category::Toxic, vec![flag]) };
+            Assessment { risk_score, category, confidence: 1.0, flags }
+        }
+
+        fn version(&self) -> &str {
+            "measuring-1"
+        }
+    }
+
+    /// Folds `records` in batches that end at `cuts`: the sessions by name, and the positions with an assessment.
+    fn folded(records: &[Stored], cuts: &[usize]) -> (HashMap<SessionKey, Session>, Vec<Position>) {
+        let (mut sessions, mut assessed, mut from) = (HashMap::new(), Vec::new(), 0);
+        for cut in cuts.iter().copied().chain([records.len()]) {
+            let decoded = decode(&records[from..cut]);
+            let states =
+                decoded.keys.iter().map(|key| sessions.get(key).cloned().unwrap_or_default()).collect();
+            let batch = fold(decoded, states, &Measuring, HalfLife { ms: 10 }, Position(cut as u64)).batch;
+            assert_eq!(batch.checkpoint, Position(cut as u64));
+            sessions.extend(batch.sessions);
+            assessed.extend(batch.assessed.iter().map(|a| a.position));
+            from = cut;
+        }
+        (sessions, assessed)
+    }
+
+    proptest! {
+        /// Law 5: what is derived does not depend on how the log was cut into batches.
+        #[test]
+        fn batches_of_any_size_fold_to_the_same(
+            events in prop::collection::vec((prop::option::of("[ab]"), "x{0,3}"), 1..40), cut: (prop::sample::Index, prop::sample::Index),
+        ) {
+            let record = |(at, (session, content)): (usize, &(Option<String>, String))| {
+                let mut bytes = Vec::new();
+                let session_id = session.as_deref().map(Into::into);
+                let event = Event { project_id: "p".into(), session_id, content: Some(content.as_str().into()), ..Event::default() };
+                record::encode(&event, &mut bytes);
+                stored(at as u64, bytes)
+            };
+            let records: Vec<_> = events.iter().enumerate().map(record).collect();
+            let mut cuts = [cut.0.index(events.len()), cut.1.index(events.len())];
+            cuts.sort_unstable();
+            let whole = folded(&records, &[]);
+            prop_assert_eq!(&folded(&records, &cuts), &whole);
+            let risky = events.iter().enumerate().filter(|(_, (_, text))| !text.is_empty());
+            prop_assert_eq!(whole.1, risky.map(|(at, _)| Position(at as u64)).collect::<Vec<_>>());
+        }
+    }
 
     /// Panics on `poison`; everything else is clear.
     struct Touchy;

@@ -204,3 +204,18 @@ impl Pipeline {
         Ok(fold::fold(decoded, sessions, self.screener.as_ref(), self.half_life, next))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_busier_the_longer_a_batch_gathers_within_its_bounds(events: u64, more in 0u64..1000) {
+            prop_assert!((GATHERING_MIN..=GATHERING_MAX).contains(&gathering(events)));
+            prop_assert!(gathering(events.saturating_add(more)) >= gathering(events));
+        }
+    }
+}

@@ -55,7 +55,30 @@ impl SessionCache {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// With what was committed behind it, the cache answers as if it held everything.
+        #[test]
+        fn a_session_is_never_older_than_its_last_batch(batches in prop::collection::vec(prop::collection::btree_set(0usize..12, 1..5), 1..30)) {
+            let mut cache = SessionCache::new(6);
+            let mut committed: HashMap<SessionKey, Session> = HashMap::new();
+            for batch in batches {
+                let keys: Vec<_> = batch.into_iter().map(key).collect();
+                let missing = cache.missing(&keys);
+                let loaded = missing.into_iter().map(|key| (key.clone(), committed.get(&key).cloned()));
+                let taken = cache.take(&keys, loaded);
+                let expected: Vec<_> = keys.iter().map(|key| committed.get(key).cloned().unwrap_or_default()).collect();
+                prop_assert_eq!(&taken, &expected);
+                let counted = taken.into_iter().map(|s| Session { event_count: s.event_count + 1, ..s });
+                let changed: Vec<_> = keys.into_iter().zip(counted).collect();
+                committed.extend(changed.iter().cloned());
+                cache.put(changed);
+            }
+        }
+    }
 
     fn key(n: usize) -> SessionKey {
         SessionKey { project: "p".into(), session: n.to_string() }

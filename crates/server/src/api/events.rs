@@ -58,22 +58,26 @@ pub fn filter(params: &mut Params) -> EventFilter {
 
 /// Lists events of the project, newest first; a session's oldest first.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "events",
+    get, path = "/v1/events", operation_id = "listEvents", tag = "events",
     params(
         ("sessionId" = Option<String>, Query, description = "Only this session's"),
         ("type" = Option<String>, Query, description = "Only this type"),
         ("actor" = Option<String>, Query, description = "Only by this actor id"),
         ("source" = Option<String>, Query, description = "Only from this source"),
         ("category" = Option<String>, Query, description = "Only with this category, for example TOXIC"),
-        ("minRisk" = Option<f64>, Query, description = "Only with at least this risk score"),
+        ("minRisk" = Option<f64>, Query, description = "Only with at least this risk score", minimum = 0, maximum = 1),
         ("after" = Option<String>, Query, description = "Only that occurred after this time"),
         ("before" = Option<String>, Query, description = "Only that occurred before this time"),
-        ("order" = Option<String>, Query, description = "asc or desc, by position"),
-        ("limit" = Option<u32>, Query, description = "1..=1000, default 50"),
+        ("order" = Option<String>, Query, description = "asc or desc, by position", pattern = "^(asc|desc)?$"),
+        ("limit" = Option<u32>, Query, description = "1..=1000, default 50", minimum = 1),
         ("cursor" = Option<String>, Query, description = "nextCursor of the page before"),
     ),
     responses(
-        (status = 200, description = "A page", body = EventsPage),
+        (status = 200, description = "A page", body = EventsPage, links(
+            ("nextPage" = (operation_id = "listEvents", parameters(("cursor" = "$response.body#/nextCursor")))),
+            ("event" = (operation_id = "getEvent", parameters(("id" = "$response.body#/events/0/eventId")))),
+            ("session" = (operation_id = "getSession", parameters(("id" = "$response.body#/events/0/sessionId")))),
+        )),
         ReadRefusals,
     ),
     security(("api_key" = []), ("bearer" = []), ("basic" = [])),
@@ -108,10 +112,12 @@ fn first(order: Order) -> EventCursor {
 
 /// One event with all that is known of it.
 #[utoipa::path(
-    get, path = "/v1/events/{id}", tag = "events",
+    get, path = "/v1/events/{id}", operation_id = "getEvent", tag = "events",
     params(("id" = String, Path, description = "An eventId")),
     responses(
-        (status = 200, description = "The event", body = OneEvent),
+        (status = 200, description = "The event", body = OneEvent, links(
+            ("session" = (operation_id = "getSession", parameters(("id" = "$response.body#/event/sessionId")))),
+        )),
         (status = 404, description = "There is none, or it is another project's", body = ProblemBody, content_type = "application/problem+json"),
         ReadRefusals,
     ),

@@ -42,13 +42,15 @@ pub struct QuarantinePage {
 
 /// Lists the project's parked events, oldest first.
 #[utoipa::path(
-    get, path = "/v1/quarantine", tag = "events",
+    get, path = "/v1/quarantine", operation_id = "listQuarantine", tag = "events",
     params(
-        ("limit" = Option<u32>, Query, description = "1..=1000, default 50"),
+        ("limit" = Option<u32>, Query, description = "1..=1000, default 50", minimum = 1),
         ("cursor" = Option<String>, Query, description = "nextCursor of the page before"),
     ),
     responses(
-        (status = 200, description = "A page", body = QuarantinePage),
+        (status = 200, description = "A page", body = QuarantinePage, links(
+            ("nextPage" = (operation_id = "listQuarantine", parameters(("cursor" = "$response.body#/nextCursor")))),
+        )),
         ReadRefusals,
     ),
     security(("api_key" = []), ("bearer" = []), ("basic" = [])),

@@ -64,7 +64,7 @@ pub struct ScreenDetails {
 
 /// Screens one text. Stores nothing.
 #[utoipa::path(
-    post, path = "/v1/risk/screen", tag = "screening",
+    post, path = "/v1/risk/screen", operation_id = "screenText", tag = "screening",
     params(
         ("event_id" = Option<String>, Query, description = "Given back in the answer"),
         ("content" = Option<String>, Query, description = "The text, if there is no body"),

@@ -136,18 +136,23 @@ fn rounded(value: f64) -> f64 {
 
 /// Lists sessions of the project; the latest activity first unless told otherwise.
 #[utoipa::path(
-    get, path = "/v1/sessions", tag = "sessions",
+    get, path = "/v1/sessions", operation_id = "listSessions", tag = "sessions",
     params(
-        ("minRiskScore" = Option<f64>, Query, description = "Only with at least this risk now"),
-        ("maxRiskScore" = Option<f64>, Query, description = "Only with at most this risk now"),
+        ("minRiskScore" = Option<f64>, Query, description = "Only with at least this risk now", minimum = 0, maximum = 1),
+        ("maxRiskScore" = Option<f64>, Query, description = "Only with at most this risk now", minimum = 0, maximum = 1),
         ("patterns" = Option<String>, Query, description = "Only with any of these patterns, comma-separated"),
-        ("sortBy" = Option<String>, Query, description = "riskScore, lastActivityAt or createdAt"),
-        ("sortOrder" = Option<String>, Query, description = "asc or desc"),
-        ("limit" = Option<u32>, Query, description = "1..=1000, default 50"),
+        ("sortBy" = Option<String>, Query, description = "riskScore, lastActivityAt or createdAt", pattern = "^(riskScore|lastActivityAt|createdAt)?$"),
+        ("sortOrder" = Option<String>, Query, description = "asc or desc", pattern = "^(asc|desc)?$"),
+        ("limit" = Option<u32>, Query, description = "1..=1000, default 50", minimum = 1),
         ("cursor" = Option<String>, Query, description = "nextCursor of the page before"),
     ),
     responses(
-        (status = 200, description = "A page", body = SessionsPage),
+        (status = 200, description = "A page", body = SessionsPage, links(
+            ("nextPage" = (operation_id = "listSessions", parameters(
+                ("cursor" = "$response.body#/nextCursor"), ("sortBy" = "$request.query.sortBy"),
+            ))),
+            ("session" = (operation_id = "getSession", parameters(("id" = "$response.body#/sessions/0/sessionId")))),
+        )),
         ReadRefusals,
     ),
     security(("api_key" = []), ("bearer" = []), ("basic" = [])),
@@ -200,10 +205,12 @@ fn session_query(app: &App, uri: &Uri) -> Result<(SessionQuery, Option<String>),
 
 /// One session, with each contribution to its risk.
 #[utoipa::path(
-    get, path = "/v1/sessions/{id}", tag = "sessions",
+    get, path = "/v1/sessions/{id}", operation_id = "getSession", tag = "sessions",
     params(("id" = String, Path, description = "A sessionId")),
     responses(
-        (status = 200, description = "The session", body = OneSession),
+        (status = 200, description = "The session", body = OneSession, links(
+            ("events" = (operation_id = "listEvents", parameters(("sessionId" = "$response.body#/session/sessionId")))),
+        )),
         (status = 404, description = "There is none, or it is another project's", body = ProblemBody, content_type = "application/problem+json"),
         ReadRefusals,
     ),

@@ -30,7 +30,7 @@ const KEY_CHECK: Duration = Duration::from_millis(500);
 
 /// Follows the project's events as they are screened. The filter parameters are those of `GET /v1/events`.
 #[utoipa::path(
-    get, path = "/v1/events/stream", tag = "events",
+    get, path = "/v1/events/stream", operation_id = "followEvents", tag = "events",
     params(
         ("from" = Option<u64>, Query, description = "Start at this position; without it and without Last-Event-ID, with what comes next"),
         ("sessionId" = Option<String>, Query, description = "Only this session's"),
@@ -38,7 +38,7 @@ const KEY_CHECK: Duration = Duration::from_millis(500);
         ("actor" = Option<String>, Query, description = "Only by this actor id"),
         ("source" = Option<String>, Query, description = "Only from this source"),
         ("category" = Option<String>, Query, description = "Only with this category"),
-        ("minRisk" = Option<f64>, Query, description = "Only with at least this risk score"),
+        ("minRisk" = Option<f64>, Query, description = "Only with at least this risk score", minimum = 0, maximum = 1),
         ("after" = Option<String>, Query, description = "Only that occurred after this time"),
         ("before" = Option<String>, Query, description = "Only that occurred before this time"),
         ("Last-Event-ID" = Option<String>, Header, description = "Resume after the frame of this id"),
@@ -59,7 +59,8 @@ pub async fn follow(
     let filter = filter(&mut params);
     let position = |text: &str| text.parse().ok().map(Position).filter(|position| *position <= Position::MAX);
     let from = params.parsed("from", "a position", position);
-    let resumed = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    // What is no text is no id either: ignoring it would quietly skip what the reader has missed.
+    let resumed = headers.get("last-event-id").map(|value| value.to_str().unwrap_or("no text"));
     let resumed = resumed.filter(|id| !id.is_empty()).map(|id| position(id).ok_or(()));
     if resumed == Some(Err(())) {
         params.refuse("Last-Event-ID", "invalid", "expected the id of a frame of this stream");

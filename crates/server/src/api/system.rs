@@ -40,7 +40,7 @@ pub struct Check {
 }
 
 /// Liveness: looks at nothing but the process.
-#[utoipa::path(get, path = "/health", tag = "operations", responses((status = 200, description = "Alive", body = Health)))]
+#[utoipa::path(get, path = "/health", operation_id = "getHealth", tag = "operations", responses((status = 200, description = "Alive", body = Health)))]
 pub async fn health(State(app): State<Arc<App>>) -> Json<Health> {
     let timestamp = app.clock.now().to_rfc3339();
     Json(Health { status: "ok", service: "tidegate", version: env!("CARGO_PKG_VERSION"), timestamp })
@@ -48,7 +48,7 @@ pub async fn health(State(app): State<Arc<App>>) -> Json<Health> {
 
 /// Readiness: 200 if every check holds, else 503.
 #[utoipa::path(
-    get, path = "/ready", tag = "operations",
+    get, path = "/ready", operation_id = "getReady", tag = "operations",
     responses(
         (status = 200, description = "Ready", body = Ready),
         (status = 503, description = "Not ready: the failed checks say why", body = Ready),
@@ -91,7 +91,7 @@ async fn checks(app: &App) -> Vec<Check> {
 
 /// Metrics in the Prometheus text format.
 #[utoipa::path(
-    get, path = "/metrics", tag = "operations",
+    get, path = "/metrics", operation_id = "getPrometheusMetrics", tag = "operations",
     responses((status = 200, description = "Prometheus text format 0.0.4", body = String, content_type = "text/plain")),
 )]
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
@@ -105,8 +105,10 @@ fn prometheus_text(app: &App) -> Response {
 
 /// Metrics as seed 002's services gave them: JSON, or Prometheus text for a scraper's `Accept`.
 #[utoipa::path(
-    get, path = "/v1/metrics", tag = "operations",
-    responses((status = 200, description = "Counters and gauges of this process", body = Snapshot)),
+    get, path = "/v1/metrics", operation_id = "getMetrics", tag = "operations",
+    responses((status = 200, description = "Counters and gauges of this process", content(
+        (Snapshot = "application/json"), (String = "text/plain"),
+    ))),
 )]
 pub async fn metrics_json(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");

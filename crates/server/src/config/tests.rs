@@ -269,3 +269,15 @@ fn only_our_own_variables_must_be_text() {
     let error = super::readable([("API_KEYS".into(), raw())].into_iter()).unwrap_err();
     assert_eq!(error.to_string(), "environment variable API_KEYS is not UTF-8");
 }
+
+/// Such a list was taken, and the start failed later without naming the key.
+#[test]
+fn words_that_no_screener_takes_are_refused_with_their_key() {
+    for (key, word, rule) in [
+        ("offensive_words", " _", "offensive word 1 is empty"),
+        ("targeting_words", &*"x".repeat(65), "targeting word 1 has 65 characters, at most 64"),
+    ] {
+        let refused = refusal(&format!("[screening]\n{key} = [\"fine\", \"{word}\"]"));
+        assert_eq!(refused, format!("setting `screening.{key}` (from file FILE) is a list of 2: {rule}"));
+    }
+}

@@ -5,10 +5,11 @@ use std::error::Error as _;
 use std::hash::Hash;
 
 use tidegate_engine::intake::RegexMask;
+use tidegate_screening::{LexicalScreener, Lexicon};
 use toml::Value;
 
 use super::layers::Origins;
-use super::{Access, Config, ConfigError, Masking, Origin, Server, print};
+use super::{Access, Config, ConfigError, Masking, Origin, Screening, Server, print};
 
 /// Whole numbers that may be 0, as `default.toml` says.
 const MAY_BE_ZERO: &[&str] = &[
@@ -72,6 +73,7 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
         .find_map(|(key, value)| out_of_range(key, value))
         .or_else(|| AT_MOST.iter().find_map(|(key, other)| above(&values, key, other)))
         .or_else(|| addresses(&config.server))
+        .or_else(|| words(&config.screening))
         .or_else(|| masking(&config.masking))
         .or_else(|| keys(&config.access));
     match broken {
@@ -120,6 +122,20 @@ fn addresses(server: &Server) -> Option<Broken> {
     }
     let open = server.listen.iter().find(|address| server.dev && !address.ip().is_loopback())?;
     Some(Broken::new(key, open.to_string(), "with server.dev only loopback addresses are allowed"))
+}
+
+/// Each list as the screener will take it.
+fn words(screening: &Screening) -> Option<Broken> {
+    let none = || Lexicon { offensive: Vec::new(), targeting: Vec::new() };
+    let (offensive, targeting) = (&screening.offensive_words, &screening.targeting_words);
+    let broken = |key: &str, words: &[String], lexicon: Lexicon| {
+        let fault = LexicalScreener::new(&lexicon).err()?;
+        Some(Broken::new(key, format!("a list of {}", words.len()), fault.to_string()))
+    };
+    broken("screening.offensive_words", offensive, Lexicon { offensive: offensive.clone(), ..none() })
+        .or_else(|| {
+            broken("screening.targeting_words", targeting, Lexicon { targeting: targeting.clone(), ..none() })
+        })
 }
 
 /// Each rule as its user will compile it, so that a bad one stops the start here.

@@ -81,3 +81,24 @@ async fn the_document_says_which_routes_need_a_key() {
         assert!(operation["summary"].is_string() || operation["description"].is_string(), "{}", route.path);
     }
 }
+
+/// Clients made from the document name their functions by these, and links point to them.
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_have_names_of_their_own_and_links_lead_to_them() {
+    let server = crate::support::server::start().await;
+    let openapi = server.read("/openapi.json").await;
+    let operations: Vec<Value> = routes()
+        .iter()
+        .map(|route| openapi["paths"][route.path][route.method.as_str().to_lowercase()].clone())
+        .collect();
+    let name = |operation: &Value| operation["operationId"].as_str().unwrap_or_default().to_owned();
+    let mut names: Vec<String> = operations.iter().map(name).collect();
+    names.sort();
+    assert!(names.is_sorted_by(|a, b| a < b), "each once: {names:?}");
+    let links = |operation: &Value| operation["responses"]["200"]["links"].as_object().cloned();
+    let links: Vec<_> = operations.iter().filter_map(links).flatten().collect();
+    assert!(links.len() >= 10, "{links:?}");
+    for (link, target) in links {
+        assert!(names.contains(&name(&target)), "{link}: {target}");
+    }
+}

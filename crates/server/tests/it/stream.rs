@@ -253,3 +253,12 @@ async fn readers_are_bounded_and_a_place_is_free_again_when_one_leaves() {
     })
     .await;
 }
+
+/// It was ignored, so that the reader began with what came next and never heard of what it had missed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_event_id_that_is_no_text_is_refused() {
+    let server = start().await;
+    let call = server.call(axum::http::Method::GET, STREAM).header("last-event-id", b"\xff1");
+    let answer = tokio::time::timeout(A_SECOND * 5, call.send()).await.expect("an answer, not a stream");
+    answer.problem(422, "invalid-parameter");
+}

@@ -32,9 +32,10 @@ pub(super) enum Waiting {
 #[expect(dead_code, reason = "describes the request in the OpenAPI document; the door reads raw fields")]
 pub(super) struct NewEvent {
     /// What happened: 1..=100 of `A-Za-z0-9._:-`, for example `message.user`, `cot`, `tool_call`.
-    #[schema(example = "message.user")]
+    #[schema(example = "message.user", min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9._:-]+$")]
     r#type: String,
     /// The conversation or visit: 1..=255 of `A-Za-z0-9._:-`.
+    #[schema(min_length = 1, max_length = 255, pattern = "^[A-Za-z0-9._:-]+$")]
     session_id: Option<String>,
     /// Must be the key's project, if given.
     project_id: Option<String>,
@@ -66,6 +67,7 @@ pub(super) struct NewEvent {
     /// W3C trace id, or your own.
     trace_id: Option<String>,
     /// Version of the type's schema; 1 if absent.
+    #[schema(minimum = 1)]
     schema_version: Option<u32>,
     /// When it happened: RFC 3339, or Unix milliseconds.
     occurred_at: Option<String>,
@@ -111,6 +113,33 @@ impl EventReceipt {
             patterns: None,
         }
     }
+}
+
+/// What a request is answered: one event its receipt, several a verdict each.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub enum EventsAnswer {
+    /// To one event.
+    One(EventReceipt),
+    /// To several.
+    Several(EventVerdicts),
+}
+
+/// The answer to several events. Written by [`BatchReceipt`].
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes the answer in the OpenAPI document")]
+pub struct EventVerdicts {
+    /// True if none was rejected.
+    ok: bool,
+    /// Stored now.
+    accepted: usize,
+    /// Stored before.
+    duplicates: usize,
+    /// Refused.
+    rejected: usize,
+    /// One verdict per event, in order.
+    results: Vec<EventVerdict>,
 }
 
 /// What became of one event of several. Written by [`write`].

@@ -22,7 +22,7 @@ use crate::http::problem::BodyRefusals;
 use super::judge::judge;
 use super::{DoorContext, judge};
 use answer::{BatchReceipt, Waiting};
-pub use answer::{EventReceipt, EventVerdict};
+pub use answer::{EventReceipt, EventVerdict, EventsAnswer};
 use split::Events;
 
 /// Accepts events: 200 once they are durable.
@@ -30,13 +30,16 @@ use split::Events;
 /// One event is answered with its receipt, several with one verdict each: a bad event never sinks its neighbours.
 /// `?wait=screened` answers after the events were screened, or says `pending` when that takes too long.
 #[utoipa::path(
-    post, path = "/v1/events", tag = "events",
+    post, path = "/v1/events", operation_id = "postEvents", tag = "events",
     params(("wait" = Option<String>, Query, description = "`screened`: answer after screening")),
     request_body(content((answer::NewEvent = "application/json"), (String = "application/x-ndjson")),
         description = "One event, an array of events, `{events: […]}`, or one event a line"),
     responses(
         (status = 200, description = "Durable. One event: its receipt; several: a verdict each",
-            body = EventReceipt),
+            body = EventsAnswer, links(
+                ("event" = (operation_id = "getEvent", parameters(("id" = "$response.body#/eventId")))),
+                ("session" = (operation_id = "getSession", parameters(("id" = "$request.body#/sessionId")))),
+            )),
         BodyRefusals,
     ),
     security(("api_key" = []), ("bearer" = []), ("basic" = [])),

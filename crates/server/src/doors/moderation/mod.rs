@@ -38,16 +38,22 @@ use crate::http::problem::BodyRefusals;
 #[expect(dead_code, reason = "describes the request in the OpenAPI document; the door reads raw fields")]
 pub struct ModerationEvent {
     /// The connector's own id; the same id is accepted once.
+    #[schema(min_length = 1, max_length = 255)]
     event_id: String,
     /// For example `message_created`.
+    #[schema(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9._:-]+$")]
     event_type: String,
     /// `discord`, `slack`, `web_chat`, …
+    #[schema(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9._:-]+$")]
     platform: String,
     /// Whom it was sent to.
+    #[schema(min_length = 1, max_length = 255)]
     user_id: String,
     /// Who wrote it.
+    #[schema(min_length = 1, max_length = 255)]
     author_id: String,
     /// The text: 1..=10 000 characters, trimmed.
+    #[schema(min_length = 1, max_length = 10_000)]
     content: String,
     /// Where it was written.
     channel_id: Option<String>,
@@ -58,6 +64,14 @@ pub struct ModerationEvent {
     /// Free data, for example `user_reputation`.
     #[schema(value_type = Option<Object>)]
     metadata: Option<()>,
+}
+
+/// Several moderation events.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the request in the OpenAPI document; the door reads raw fields")]
+pub struct ModerationBatch {
+    /// Each is answered for itself.
+    events: Vec<ModerationEvent>,
 }
 
 /// The answer to one moderation event.
@@ -98,7 +112,7 @@ pub struct IngestBatchReceipt {
 
 /// Takes one moderation event: 200 once it is durable.
 #[utoipa::path(
-    post, path = "/v1/events/ingest", tag = "moderation",
+    post, path = "/v1/events/ingest", operation_id = "ingestEvent", tag = "moderation",
     request_body = ModerationEvent,
     responses(
         (status = 200, description = "Durable, or a duplicate", body = IngestReceipt),
@@ -132,8 +146,8 @@ pub async fn ingest(
 
 /// Takes up to 500 moderation events: 200 with an answer each; a bad event never sinks its neighbours.
 #[utoipa::path(
-    post, path = "/v1/events/ingest-batch", tag = "moderation",
-    request_body(content = Object, description = "`{events: […]}` of moderation events"),
+    post, path = "/v1/events/ingest-batch", operation_id = "ingestEvents", tag = "moderation",
+    request_body = ModerationBatch,
     responses(
         (status = 200, description = "An answer per event", body = IngestBatchReceipt),
         BodyRefusals,

@@ -1,0 +1,4 @@
+//! See [`tidegate_fuzzing::doors::moderation`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tidegate_fuzzing::doors::moderation(data));
