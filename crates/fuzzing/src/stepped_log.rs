@@ -7,7 +7,7 @@ use futures_util::future::join;
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{
-    AppendBatch, AppendError, Appended, EventLog, LogError, LogStatus, Page, Stored,
+    AppendBatch, AppendError, Appended, Deleted, EventLog, LogError, LogStatus, Page, Retention, Stored,
 };
 use tidegate_store_embedded::log::{LogConfig, OpenError, SegmentLog, Steps};
 use tidegate_testkit::world::{ManualClock, SeededEntropy};
@@ -88,6 +88,10 @@ impl EventLog for SteppedLog {
         join(log.append(batch), async { self.step() }).await.0
     }
 
+    fn first(&self) -> Position {
+        self.log().first()
+    }
+
     fn tail(&self) -> Position {
         self.log().tail()
     }
@@ -106,6 +110,10 @@ impl EventLog for SteppedLog {
 
     async fn find(&self, stream: u64, from: Position, order: Order, max: usize) -> Result<Page, LogError> {
         self.log().find(stream, from, order, max).await
+    }
+
+    async fn retain(&self, retention: Retention) -> Result<Deleted, LogError> {
+        self.log().retain(retention).await
     }
 
     fn status(&self) -> LogStatus {

@@ -21,7 +21,7 @@ enum RoundError {
 }
 
 /// Runs until the server stops; at once over if the settings keep everything.
-pub async fn run(app: Arc<App>) {
+pub(crate) async fn run(app: Arc<App>) {
     let log = &app.config.log;
     if log.retention_max_age_s == 0 && log.retention_max_bytes == 0 {
         return;
