@@ -125,10 +125,12 @@ fn assert_read_back(house: &House, judged: &Judged, taken: &str) {
     }
 }
 
-/// A body that comes again is refused where it was refused before, and nowhere else.
+/// A body that comes again is refused where it was refused before, and nowhere else. Only what was a duplicate by its text
+/// may now be refused by its key: the key was not remembered (D3), and another event of the body took it since.
 fn assert_same_refusals(first: &Judged, again: &Judged) {
-    let refused = |judged: &Judged| -> Vec<_> {
-        judged.statuses.iter().map(|status| status == "rejected" || status == "error").collect()
-    };
-    assert_eq!((first.status, refused(first)), (again.status, refused(again)));
+    let is_refused = |status: &String| status == "rejected" || status == "error";
+    assert_eq!((first.status, first.statuses.len()), (again.status, again.statuses.len()));
+    for (first, again) in first.statuses.iter().zip(&again.statuses) {
+        assert!(first == "duplicate" || is_refused(first) == is_refused(again), "{first}, then {again}");
+    }
 }

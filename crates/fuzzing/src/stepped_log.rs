@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use futures_util::future::join;
+use futures_util::FutureExt;
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{
@@ -83,9 +83,14 @@ fn open(disk: MemoryDisk, sizes: LogSizes) -> Result<Open, OpenError> {
 #[async_trait]
 impl EventLog for SteppedLog {
     async fn append(&self, batch: AppendBatch) -> Result<Vec<Appended>, AppendError> {
-        // In this order: the batch is queued when the steps begin.
         let log = self.log();
-        join(log.append(batch), async { self.step() }).await.0
+        let mut appending = log.append(batch);
+        if let Some(refused) = appending.as_mut().now_or_never() {
+            return refused;
+        }
+        // The batch is queued; after the steps its answer is there.
+        self.step();
+        appending.await
     }
 
     fn first(&self) -> Position {
