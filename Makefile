@@ -4,7 +4,7 @@
 CARGO_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate mutants lint docs deny bench fuzz schemathesis check
+.PHONY: help run test simulate mutants nightly lint docs deny bench fuzz schemathesis check
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -28,6 +28,17 @@ simulate: ## the log's promise on SEEDS=1000 simulated machines; SEED=n shows on
 
 mutants: ## plant bugs one at a time, and see the simulation find each
 	$(SIMULATED_ON) crates/simulator/mutants.sh
+
+# Faults of real processes on real files: many more rounds, every call instead of some, and a mounted ext4. As root.
+NIGHTLY := KILL_ROUNDS=100 POINTS=1000000 REQUIRE_ALL=1
+nightly: ## the fault tests in full: 100 kills, a fault at every call; about ten minutes, needs root and strace
+	@if cargo nextest --version >/dev/null 2>&1; then \
+		set -x; $(NIGHTLY) cargo nextest run $(CARGO_FLAGS) -p tidegate-server --test it --run-ignored all \
+			--no-fail-fast --success-output final faults:: clock:: canary::; \
+	else \
+		set -x; $(NIGHTLY) cargo test $(CARGO_FLAGS) -p tidegate-server --test it --no-fail-fast -- \
+			--include-ignored --show-output faults:: clock:: canary::; \
+	fi
 
 lint: ## formatting and clippy, warnings are errors
 	cargo fmt --all --check

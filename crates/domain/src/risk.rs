@@ -130,6 +130,25 @@ mod tests {
             prop_assert!(two.risk_at(at(wait), H).get() < 1.0);
         }
 
+        /// A clock that jumps by days and years neither grows risk nor makes it anything but a risk.
+        #[test]
+        fn a_clock_that_jumps_only_adds_what_events_add(
+            steps in prop::collection::vec((0.0f64..=1.0, -400i64..400), 1..30), asked_days in -400i64..4000,
+        ) {
+            const DAY_MS: i64 = 86_400_000;
+            let (mut evidence, mut now, mut most) = (Evidence::default(), 0, 0.0);
+            for (score, days) in steps {
+                now += days * DAY_MS;
+                evidence = evidence.add(risk(score), at(now), H);
+                most += Evidence::of(risk(score));
+                prop_assert!((0.0..=EVIDENCE_MAX).contains(&evidence.amount), "{evidence:?}");
+                prop_assert!(evidence.amount <= most + 1e-9, "no more than all events left");
+                let asked = evidence.risk_at(at(now + asked_days * DAY_MS), H).get();
+                prop_assert!((0.0..1.0).contains(&asked), "{asked}");
+                prop_assert!(asked <= -libm::expm1(-evidence.amount) + 1e-9, "asking never makes it grow");
+            }
+        }
+
         #[test]
         fn the_rank_sorts_by_current_risk_at_any_later_moment(
             a in (0.01f64..0.99, 0i64..50_000_000), b in (0.01f64..0.99, 0i64..50_000_000), wait in 0i64..20_000_000,

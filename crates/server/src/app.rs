@@ -162,7 +162,7 @@ fn open_control(path: &Path, log_end: Position) -> anyhow::Result<EmbeddedContro
              refused; to have them back, stop, and restore the file from a backup"
         );
     }
-    EmbeddedControl::open(path).context("control cannot be opened")
+    EmbeddedControl::open(path).context("control cannot be opened, `tidegate doctor` says more")
 }
 
 fn open_log(dir: &Path, config: &Config) -> anyhow::Result<SegmentLog> {

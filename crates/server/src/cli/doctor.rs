@@ -92,7 +92,7 @@ fn views(dir: &Path, log_end: Position, is_running: bool) -> Vec<Finding> {
     findings.extend(ahead.map(|at| {
         let detail = format!(
             "folded up to position {at}, but the log ends at {log_end}: the end of the log is missing, or one of the two is \
-             a copy from another time. {ADVICE}, and new events get the missing positions"
+             a copy from another time; {ADVICE}, and new events get the missing positions"
         );
         Finding::new(Severity::Damage, VIEWS_FILE, detail)
     }));

@@ -1,4 +1,5 @@
-//! Counters by labels that clients choose: the first pairs get their own, the rest share one.
+//! Counters by labels that clients choose: the first pairs get their own, the rest share one. What does not look like
+//! a name is no label: metrics are read without a key, and somebody's number or address may stand in any field.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -7,8 +8,18 @@ use prometheus::{IntCounter, IntCounterVec};
 
 /// Most pairs of labels with a counter of their own.
 const PAIRS_MAX: usize = 200;
+/// Longest name, in bytes, and most digits of one: `chat.v2` is a name, a telephone number is none.
+const NAME_MAX_BYTES: usize = 40;
+const NAME_MAX_DIGITS: usize = 3;
 /// The label of all others.
 const OTHER: &str = "other";
+
+/// `text` if it looks like a name.
+fn label(text: &str) -> &str {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let is_plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if is_plain && digits <= NAME_MAX_DIGITS && text.len() <= NAME_MAX_BYTES { text } else { OTHER }
+}
 
 type Pairs = HashMap<String, HashMap<String, IntCounter>>;
 
@@ -25,6 +36,7 @@ impl Bounded {
 
     /// Adds `events` of one pair.
     pub(super) fn add(&self, platform: &str, event_type: &str, events: u64) {
+        let (platform, event_type) = (label(platform), label(event_type));
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(counter) = known.1.get(platform).and_then(|types| types.get(event_type)) {
             return counter.inc_by(events);
@@ -92,9 +104,22 @@ mod tests {
     fn a_client_cannot_make_the_registry_grow() {
         let counters = IntCounterVec::new(Opts::new("x", "x"), &["a", "b"]).unwrap();
         let bounded = Bounded::new(counters.clone());
-        (0..10_000).for_each(|n| bounded.add("api", &format!("t{n}"), 1));
+        // Numbers as letters: more digits would be no name.
+        let name = |n: u32| n.to_string().bytes().map(|digit| (digit + 49) as char).collect::<String>();
+        (0..10_000).for_each(|n| bounded.add("api", &name(n), 1));
         let metrics = counters.collect()[0].get_metric().len();
         assert!(metrics <= PAIRS_MAX + 1, "{metrics}");
         assert_eq!(counters.with_label_values(&[OTHER, OTHER]).get(), 10_000 - PAIRS_MAX as u64);
+    }
+
+    #[test]
+    fn what_is_no_name_is_no_label() {
+        for name in ["message.user", "Discord", "chat-v2", "a_b"] {
+            assert_eq!(label(name), name);
+        }
+        for other in ["ann@example.org", "+49 30 1234", "4111111111111111", "two words", "é", &"x".repeat(41)]
+        {
+            assert_eq!(label(other), OTHER);
+        }
     }
 }

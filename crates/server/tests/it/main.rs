@@ -10,6 +10,7 @@ mod access;
 mod back_pressure;
 mod bad_input;
 mod bombs;
+mod canary;
 mod cli;
 mod clock;
 mod faults;

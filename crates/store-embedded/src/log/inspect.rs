@@ -57,19 +57,35 @@ pub fn inspect(disk: &dyn Disk) -> io::Result<Inspection> {
     let mut names = disk.list()?;
     names.sort_unstable();
     let begin = begins_at(&names);
-    let firsts = segments_from(&names, begin);
+    let named = segments_from(&names, begin);
     let mut findings: Vec<Finding> =
-        names.iter().filter_map(|name| about_name(name, begin, &firsts)).collect();
+        names.iter().filter_map(|name| about_name(name, begin, &named)).collect();
+    let firsts = usable(disk, &named, &mut findings)?;
     let mut end = begin;
     for (number, first) in firsts.iter().enumerate() {
-        let mut about = About { name: segment_name(*first), findings: &mut findings };
+        let mut about = About::new(segment_name(*first), &mut findings);
         end = segment(disk, *first, end, firsts.get(number + 1).copied(), &mut about)?;
     }
-    if let Some(error) = end_is_missing(&names, &firsts, begin) {
+    if let Some(error) = end_is_missing(&names, &named, begin) {
         let file = error.file().unwrap_or_default().to_owned();
         findings.push(Finding::new(Severity::Blocking, file, error.to_string()));
     }
     Ok(Inspection { findings, end: Position(end) })
+}
+
+/// The segments that are what their names say. The other ones must not cast doubt on their neighbours.
+fn usable(disk: &dyn Disk, named: &[u64], findings: &mut Vec<Finding>) -> io::Result<Vec<u64>> {
+    let mut firsts = Vec::new();
+    for first in named {
+        match open_file(disk, *first) {
+            Ok(_) => firsts.push(*first),
+            Err(OpenError::Io(error)) => return Err(error),
+            Err(error) => {
+                findings.push(Finding::new(Severity::Blocking, segment_name(*first), error.to_string()));
+            }
+        }
+    }
+    Ok(firsts)
 }
 
 /// What to say of a file for its name alone; nothing of a segment of the log, which is looked into.
@@ -111,10 +127,16 @@ fn about_name(name: &str, begin: u64, firsts: &[u64]) -> Option<Finding> {
 struct About<'a> {
     name: String,
     findings: &'a mut Vec<Finding>,
+    worst: Severity,
 }
 
-impl About<'_> {
+impl<'a> About<'a> {
+    fn new(name: String, findings: &'a mut Vec<Finding>) -> Self {
+        Self { name, findings, worst: Severity::Fine }
+    }
+
     fn say(&mut self, severity: Severity, detail: impl Into<String>) {
+        self.worst = self.worst.max(severity);
         self.findings.push(Finding::new(severity, self.name.clone(), detail));
     }
 }
@@ -133,14 +155,7 @@ fn segment(
         let name = about.name.clone();
         about.say(Severity::Blocking, OpenError::Overlap { name, first, end }.to_string());
     }
-    let (file, header) = match open_file(disk, first) {
-        Ok(opened) => opened,
-        Err(OpenError::Io(error)) => return Err(error),
-        Err(error) => {
-            about.say(Severity::Blocking, error.to_string());
-            return Ok(end.max(first));
-        }
-    };
+    let (file, header) = open_file(disk, first).map_err(io::Error::other)?;
     about_file(file.as_ref(), &header, about)?;
     let scanned = scan(file.as_ref(), &header, next)?;
     about_frames(&scanned, about);
@@ -159,7 +174,10 @@ fn segment(
             _ => about.say(Severity::Note, "its index is missing or damaged; made again at the next start"),
         }
     }
-    about.say(Severity::Fine, format!("{} positions, {} bytes", end - first, scanned.end_byte));
+    // A damaged one is not called fine in the same breath.
+    if about.worst < Severity::Damage {
+        about.say(Severity::Fine, format!("{} positions, {} bytes", end - first, scanned.end_byte));
+    }
     Ok(end)
 }
 

@@ -40,7 +40,11 @@ pub enum OpenError {
     )]
     NoHeader(String),
     /// A file carries another segment's header.
-    #[error("segment {name} says it starts at {found}: it was renamed or copied; move it away")]
+    #[error(
+        "segment {name} says it starts at {found}: it was renamed or copied; if {} is missing, give it that name back, \
+         else move it away",
+        segment_name(*found)
+    )]
     Misnamed {
         /// The file.
         name: String,

@@ -111,8 +111,8 @@ impl Beginning {
         strace::counts(&recorded.await, &dir)
     }
 
-    /// The calls to try, of those that `wanted` chooses: of each kind of call on each kind of file `usual` ones,
-    /// spread evenly, or as many as `POINTS` says.
+    /// The calls to try, of those that `wanted` chooses: of each kind of call on each kind of file `usual` ones
+    /// and one in twelve, spread evenly, or as many as `POINTS` says.
     async fn points(&self, usual: u64, wanted: impl Fn(&str, &str) -> bool) -> Vec<Point> {
         let mut kinds = BTreeMap::<_, Vec<Point>>::new();
         for ((call, path), count) in self.calls().await {
@@ -122,8 +122,9 @@ impl Beginning {
                 kinds.entry((call.clone(), kind)).or_default().extend((1..=count).map(point));
             }
         }
-        let most = nightly::count("POINTS", usual) as usize;
         let spread = |points: Vec<Point>| {
+            // A commit is more than ten calls, and each place in it is another one to die at.
+            let most = nightly::count("POINTS", usual + points.len() as u64 / 12) as usize;
             let every = points.len().div_ceil(most).max(1);
             points.into_iter().skip(every / 2).step_by(every)
         };

@@ -16,7 +16,7 @@ async fn a_sync_that_fails_once_is_never_acknowledged_and_closes_the_log_until_a
     let dir = tempfile::tempdir().unwrap();
     let segment = first_segment(&dir.path().canonicalize().unwrap());
     for (round, number) in [2, 1, 3].into_iter().enumerate() {
-        let mut account = Account { acked: acked(dir.path()).await };
+        let mut account = Account { acked: acked(dir.path()).await, ..Account::default() };
         let options =
             strace::inject(std::slice::from_ref(&segment), "fdatasync", &format!("error=EIO:when={number}"));
         let mut server = Serve::dev(dir.path()).traced(&options).start().await;

@@ -195,8 +195,8 @@ async fn segments() {
             |dir| {
                 copy(segment(dir, 4), segment(dir, 6)).unwrap();
             },
-            (1, "it was renamed or copied; move it away"),
-            Refused("it was renamed or copied; move it away"),
+            (1, "give it that name back, else move it away"),
+            Refused("give it that name back, else move it away"),
         )
         .await;
     sound

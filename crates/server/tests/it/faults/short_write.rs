@@ -18,7 +18,7 @@ fn limit_files(server: &ChildServer, bytes: &str) {
 async fn a_write_that_stops_half_way_leaves_nothing_and_is_taken_once_there_is_room() {
     let dir = tempfile::tempdir().unwrap();
     let mut server = Serve::dev(dir.path()).set("LOG__SEGMENT_MAX_BYTES", 65_536).start().await;
-    let mut account = Account::default();
+    let mut account = Account::hasty();
     // In the middle of a group, at the start of a segment (its spare cannot be made), and in an index.
     for (events, limit) in [(2, "35000"), (3, "48000"), (5, "4000"), (9, "40000"), (10, "129")] {
         assert_eq!(account.send(&server, events).await, Sent::All);

@@ -13,6 +13,8 @@ use super::{INSULT, command, walk};
 pub(crate) struct Account {
     /// Acknowledged ids, by number.
     pub(crate) acked: Vec<String>,
+    /// It does not wait until an event is screened.
+    pub(crate) is_hasty: bool,
 }
 
 /// How a sending ended.
@@ -35,11 +37,16 @@ impl Account {
         })
     }
 
-    /// Sends events until `count` are acknowledged. Each is screened before the next one is sent, so that what is
-    /// written, and when, is the same in each run.
+    pub(crate) fn hasty() -> Self {
+        Self { is_hasty: true, ..Self::default() }
+    }
+
+    /// Sends events until `count` are acknowledged. Each is screened before the next one is sent, unless in haste, so
+    /// that what is written, and when, is the same in each run.
     pub(crate) async fn send(&mut self, client: &Client, count: usize) -> Sent {
         while self.acked.len() < count {
-            let call = client.post("/v1/events?wait=screened").json(&Self::event(self.acked.len()));
+            let path = if self.is_hasty { "/v1/events" } else { "/v1/events?wait=screened" };
+            let call = client.post(path).json(&Self::event(self.acked.len()));
             let Ok(answer) = call.try_send().await else { return Sent::Broken };
             if answer.status != 200 {
                 return Sent::Refused(answer.status, answer.kind());
