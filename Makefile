@@ -4,10 +4,10 @@
 CARGO_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate mutants nightly lint docs deny bench fuzz schemathesis check
+.PHONY: help run test simulate mutants nightly lint docs deny bench overload crowds fuzz schemathesis check
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 run: ## serve in development mode on the loopback address
 	cargo run $(CARGO_FLAGS) --release --bin tidegate -- serve --dev
@@ -69,5 +69,10 @@ EXAMPLES ?= 100
 schemathesis: ## ask a development server everything its OpenAPI document allows, EXAMPLES=100 an operation; needs Python 3
 	cargo build $(CARGO_FLAGS) --bin tidegate
 	@.ci/schemathesis "$(EXAMPLES)"
+overload: ## offer three times capacity for a minute: memory, refusals, drain, nothing lost
+	cargo run $(CARGO_FLAGS) --release --bin tidegate -- bench overload
+
+crowds: ## a session of a million events, 100 000 sessions, 10 000 idle readers
+	cargo run $(CARGO_FLAGS) --release --bin tidegate -- bench crowds
 
 check: lint docs test deny ## all that must hold before a change is merged

@@ -350,7 +350,7 @@ mod tests {
                     .for_each(|(n, v)| places_of_strings(v, below(&n.to_string()), places));
             }
             Value::Object(members) => {
-                members.iter().for_each(|(name, v)| places_of_strings(v, below(name), places))
+                members.iter().for_each(|(name, v)| places_of_strings(v, below(name), places));
             }
             Value::String(_) => places.push(at),
             _ => {}

@@ -18,6 +18,7 @@ use tidegate_server::app::{self, App};
 use tidegate_server::config::Config;
 use tidegate_server::http::auth::{DEV_PROJECT, Peer};
 use tidegate_server::http::body::Bodies;
+use tidegate_server::http::lag::Lag;
 use tidegate_server::http::observe::RequestIds;
 use tidegate_server::http::router::router;
 use tidegate_server::metrics::{Metrics, PipelineObserver};
@@ -148,6 +149,7 @@ async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
     };
     let entropy = Arc::new(SeededEntropy::new(1));
     let access = app::open_access(&config, control, Arc::clone(&clock), entropy).await;
+    let lag = Arc::new(Lag::default());
     let app = App {
         intake: Intake::new(Arc::clone(&log), None),
         query: Query::new(Arc::clone(&log), Arc::clone(&views), pipeline.checkpoint(), half_life, limits),
@@ -157,7 +159,8 @@ async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
         screener,
         metrics,
         clock,
-        bodies: Bodies::new(&config.server),
+        bodies: Bodies::new(&config, Arc::clone(&lag)),
+        lag,
         request_ids: RequestIds::new([0; 16]),
         stream_readers: Arc::new(Semaphore::new(config.stream.readers_max)),
         dev_project: DEV_PROJECT.parse().expect("a project id"),

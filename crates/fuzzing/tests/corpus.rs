@@ -15,7 +15,7 @@ fn corpus() -> PathBuf {
 fn inputs(target: &str) -> Vec<PathBuf> {
     let folder = corpus().join(target);
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    entries.map(|entry| entry.unwrap().path()).collect()
+    entries.map(|entry| entry.expect("a readable folder").path()).collect()
 }
 
 /// Replays the corpus of `target`; a panic is followed by the name of its input.
@@ -24,7 +24,7 @@ fn replay(target: &str) {
     let inputs = inputs(target);
     assert!(inputs.len() > 10, "{target} has a corpus");
     for input in inputs {
-        let bytes = fs::read(&input).unwrap();
+        let bytes = fs::read(&input).expect("a readable input");
         let checked = std::panic::catch_unwind(|| check(&bytes));
         assert!(checked.is_ok(), "{target} fails on {}", input.display());
     }

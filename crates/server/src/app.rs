@@ -25,6 +25,7 @@ use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
 use crate::http::auth::DEV_PROJECT;
 use crate::http::body::Bodies;
+use crate::http::lag::Lag;
 use crate::http::observe::RequestIds;
 use crate::metrics::{Gauges, Metrics, PipelineObserver};
 
@@ -57,6 +58,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Limits on bodies.
     pub bodies: Bodies,
+    /// How long work waits for a processor.
+    pub lag: Arc<Lag>,
     /// Makes request ids.
     pub request_ids: RequestIds,
     /// Free places for live readers.
@@ -205,6 +208,7 @@ pub async fn assemble(
     );
     let control: Arc<dyn Control> = stores.control.clone();
     let access = open_access(&config, control, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+    let lag = Arc::new(Lag::default());
     let mut seed = [0; 16];
     entropy.fill(&mut seed);
     let app = App {
@@ -216,7 +220,8 @@ pub async fn assemble(
         screener,
         metrics,
         clock,
-        bodies: Bodies::new(&config.server),
+        bodies: Bodies::new(&config, Arc::clone(&lag)),
+        lag,
         request_ids: RequestIds::new(seed),
         stream_readers: Arc::new(Semaphore::new(config.stream.readers_max)),
         dev_project: DEV_PROJECT.parse().context("the development project")?,

@@ -18,6 +18,7 @@ use crate::app::{self, App, Stores};
 use crate::config::Config;
 use crate::http::router::router;
 use crate::http::serve::Serving;
+use crate::open_files;
 use crate::retention;
 
 /// Says where a running server listens, for the other commands; beside the log.
@@ -54,10 +55,12 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         app.config.pipeline.enabled.then(|| run_pipeline(pipeline, pipeline_stop.clone())).transpose()?;
     tasks.spawn(watch_keys(Arc::clone(&app)));
     tasks.spawn(retention::run(Arc::clone(&app)));
+    tasks.spawn(watch_lag(Arc::clone(&app)));
     let serving = Serving {
         router: router(Arc::clone(&app)),
         header_read_timeout: Duration::from_millis(app.config.server.header_read_timeout_ms),
-        connections: Arc::new(Semaphore::new(app.config.server.connections_max)),
+        write_timeout: Duration::from_millis(app.config.server.write_timeout_ms),
+        connections: Arc::new(Semaphore::new(open_files::connections(app.config.server.connections_max)?)),
         stop: app.stop.clone(),
         tasks: tasks.clone(),
     };
@@ -130,6 +133,14 @@ async fn watch_keys(app: Arc<App>) {
             let cause: &dyn std::error::Error = &error;
             tracing::error!(error = cause, "keys could not be read again; the known ones still count");
         }
+    }
+}
+
+/// Probes for overload until the server stops.
+async fn watch_lag(app: Arc<App>) {
+    tokio::select! {
+        () = app.stop.cancelled() => {}
+        () = app.lag.probe() => {}
     }
 }
 

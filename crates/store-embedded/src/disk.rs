@@ -76,18 +76,21 @@ pub fn make_dir(dir: &Path) -> io::Result<()> {
 pub struct RealDisk {
     dir: PathBuf,
     writable: bool,
+    /// The directory itself, open: to sync it must not need a free place for one more open file.
+    /// Only looked at, it is not synced, and may be missing: then `None`.
+    handle: Option<File>,
 }
 
 impl RealDisk {
     /// The directory `dir`, made (durably) if it is not there.
     pub fn open(dir: &Path) -> io::Result<Self> {
         make_dir(dir)?;
-        Ok(Self { dir: dir.to_owned(), writable: true })
+        Ok(Self { dir: dir.to_owned(), writable: true, handle: Some(File::open(dir)?) })
     }
 
     /// The directory `dir` to look at: its files are opened to read, so it may lie on a read-only file system.
     pub fn to_read(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), writable: false }
+        Self { dir: dir.to_owned(), writable: false, handle: None }
     }
 
     fn options(&self) -> OpenOptions {
@@ -151,7 +154,10 @@ impl Disk for RealDisk {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        File::open(&self.dir)?.sync_all()
+        match &self.handle {
+            Some(handle) => handle.sync_all(),
+            None => File::open(&self.dir)?.sync_all(),
+        }
     }
 }
 

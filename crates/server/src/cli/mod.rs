@@ -65,6 +65,7 @@ fn run(command: Command, loaded: Loaded) -> anyhow::Result<()> {
         config.telemetry.log_level = config.telemetry.log_level.at_least(LogLevel::Warn);
     }
     telemetry::start(&config.telemetry)?;
+    crate::open_files::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(dispatch(command, config))
 }

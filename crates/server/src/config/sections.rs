@@ -56,6 +56,8 @@ pub struct Server {
     pub header_read_timeout_ms: u64,
     /// How long a request may take, live streams exempt.
     pub request_timeout_ms: u64,
+    /// How long a client may take nothing of an answer, live streams too.
+    pub write_timeout_ms: u64,
     /// Connections open at once.
     pub connections_max: usize,
     /// Largest body as sent.
@@ -64,6 +66,8 @@ pub struct Server {
     pub decoded_max_bytes: usize,
     /// All bodies being read at once; at least `decoded_max_bytes`.
     pub inflight_max_bytes: usize,
+    /// How long ready work may wait for a processor before bodies are refused.
+    pub lag_max_ms: u64,
 }
 
 /// `[intake]`

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -11,19 +12,23 @@ use tokio::sync::Semaphore;
 
 use super::Problem;
 use super::decode::{self, Encoding};
-use crate::config;
+use super::lag::Lag;
+use crate::config::Config;
 
 /// Bodies that are decompressed at the same time.
 const DECODERS_MAX: usize = 2;
 
 /// The limits on bodies, and what is read at the moment.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Bodies {
     sent_max_bytes: usize,
     decoded_max_bytes: usize,
     inflight_max_bytes: usize,
+    lag_max: Duration,
+    retry_after_s: u32,
     inflight: Arc<AtomicUsize>,
     decoders: Arc<Semaphore>,
+    lag: Arc<Lag>,
 }
 
 /// A body that was read; its bytes count as in flight until it is dropped.
@@ -46,13 +51,17 @@ impl Drop for Held {
 
 impl Bodies {
     /// The limits of these settings.
-    pub fn new(config: &config::Server) -> Self {
+    pub fn new(config: &Config, lag: Arc<Lag>) -> Self {
+        let server = &config.server;
         Self {
-            sent_max_bytes: config.body_max_bytes,
-            decoded_max_bytes: config.decoded_max_bytes,
-            inflight_max_bytes: config.inflight_max_bytes,
+            sent_max_bytes: server.body_max_bytes,
+            decoded_max_bytes: server.decoded_max_bytes,
+            inflight_max_bytes: server.inflight_max_bytes,
+            lag_max: Duration::from_millis(server.lag_max_ms),
+            retry_after_s: config.intake.retry_after_s,
             inflight: Arc::default(),
             decoders: Arc::new(Semaphore::new(DECODERS_MAX)),
+            lag,
         }
     }
 
@@ -64,6 +73,7 @@ impl Bodies {
     /// Reads and decodes `body`. Errors: 400 broken, 413 too large, 415 unknown encoding, 503 too many at once.
     pub async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Payload, Problem> {
         let encoding = decode::encoding(headers)?;
+        self.admit()?;
         let mut payload = self.collect(headers, body).await?;
         if !matches!(encoding, Encoding::Identity) {
             let decoded = self.decode_apart(encoding, payload.bytes.clone()).await?;
@@ -71,6 +81,18 @@ impl Bodies {
             payload.bytes = decoded.into();
         }
         Ok(payload)
+    }
+
+    /// Refuses a body while the processors are too far behind to answer it in time.
+    fn admit(&self) -> Result<(), Problem> {
+        let behind = self.lag.behind();
+        if behind <= self.lag_max {
+            return Ok(());
+        }
+        let (behind_ms, max_ms) = (behind.as_millis(), self.lag_max.as_millis());
+        let detail = format!("the server is {behind_ms} ms behind, server.lag_max_ms is {max_ms}");
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail);
+        Err(problem.retry_after(self.retry_after_s))
     }
 
     async fn collect(&self, headers: &HeaderMap, mut body: Body) -> Result<Payload, Problem> {

@@ -87,7 +87,9 @@ impl Limits {
                 decoder.set_parameter(BROTLI_DECODER_PARAM_LARGE_WINDOW, 0);
                 let Some(decoded) = self.read(&mut decoder)? else { return Ok(None) };
                 // Once more after the end: what lies behind it in the decoder's own buffer is an error.
-                decoder.read(&mut [0])?;
+                let mut probe = [0];
+                let more = decoder.read(&mut probe)?;
+                ended(&probe[..more])?;
                 ended(decoder.get_ref())?;
                 Ok(Some(decoded))
             }

@@ -3,11 +3,14 @@
 pub mod auth;
 pub mod body;
 mod decode;
+pub mod lag;
 mod leftover;
 pub mod observe;
 pub mod params;
+mod patient;
 pub mod problem;
 pub mod router;
 pub mod serve;
+mod strict;
 
 pub use problem::Problem;

@@ -13,10 +13,11 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
 use tower::{Layer, Service};
 use uuid::Uuid;
 
-use super::Problem;
+use super::{Problem, strict};
 use crate::app::App;
 
 /// Carries a request's id in both directions.
@@ -70,7 +71,10 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let seen = Seen::of(&self.app, &request);
-        let answer = self.route.call(request);
+        let answer = match strict::refusal(&request) {
+            Some(problem) => Either::Left(ready(Ok(problem.into_response()))),
+            None => Either::Right(self.route.call(request)),
+        };
         Box::pin(seen.observe(Arc::clone(&self.app), answer))
     }
 }

@@ -18,6 +18,7 @@ use tower::ServiceExt;
 
 use super::auth::Peer;
 use super::leftover;
+use super::patient::Patient;
 
 /// Room for a request's head, in bytes; larger ones are answered 431.
 const HEAD_MAX_BYTES: usize = 128 << 10;
@@ -33,6 +34,8 @@ pub struct Serving {
     pub router: Router,
     /// Time in which a request's headers must have come.
     pub header_read_timeout: Duration,
+    /// How long a client may take nothing of an answer that is ready for it.
+    pub write_timeout: Duration,
     /// Connections that may be open at once.
     pub connections: Arc<Semaphore>,
     /// Stops accepting, and asks open connections to end after the request at hand.
@@ -84,7 +87,7 @@ impl Serving {
             .header_read_timeout(self.header_read_timeout)
             .max_buf_size(HEAD_MAX_BYTES)
             .max_headers(HEADERS_MAX)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Patient::new(stream, self.write_timeout)), service);
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

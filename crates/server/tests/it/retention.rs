@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use tidegate_server::config::Config;
+use tokio::task::JoinSet;
 
 use crate::support::client::Client;
 use crate::support::patience::eventually;
@@ -38,7 +39,8 @@ async fn shortened() -> (TestServer, Vec<String>) {
     });
     let server = server.await;
     let is_over = Arc::new(AtomicBool::new(false));
-    let reader = tokio::spawn(read_until((*server).clone(), Arc::clone(&is_over)));
+    let mut readers = JoinSet::new();
+    readers.spawn(read_until((*server).clone(), Arc::clone(&is_over)));
     let mut ids = Vec::new();
     for first in (0..COUNT).step_by(50) {
         let answer = server.store_all((first..first + 50).map(event)).await;
@@ -51,7 +53,7 @@ async fn shortened() -> (TestServer, Vec<String>) {
     })
     .await;
     is_over.store(true, Ordering::Release);
-    assert!(reader.await.expect("reading goes on") > 0);
+    assert!(readers.join_next().await.unwrap().expect("reading goes on") > 0);
     (server, ids)
 }
 

@@ -218,6 +218,8 @@ impl Writer {
                 self.shared.out_of_space(&error, self.clock.now());
                 Err(AppendError::NoSpace(error.into()))
             }
+            // Nothing was changed yet, and somebody will close a file: the next batch tries again.
+            Err(error) if lacks_files(&error) => Err(AppendError::Unavailable(error.into())),
             Err(error) => {
                 self.shared.poison(&error);
                 Err(AppendError::Poisoned)
@@ -298,6 +300,12 @@ impl Drop for PanicGuard {
             self.0.queue.abandon();
         }
     }
+}
+
+/// True if no further file can be opened for now, by this process or by any.
+fn lacks_files(error: &io::Error) -> bool {
+    let errno = rustix::io::Errno::from_io_error(error);
+    matches!(errno, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
 }
 
 /// True if the disk, a quota or a file size limit is used up: errors that pass.

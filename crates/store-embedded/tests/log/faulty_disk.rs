@@ -41,6 +41,10 @@ pub(crate) const CALLS: [Call; 11] = [
 
 /// `ENOSPC`.
 pub(crate) const NO_SPACE: i32 = 28;
+/// `EMFILE`.
+pub(crate) const TOO_MANY_FILES: i32 = 24;
+/// `ENFILE`.
+pub(crate) const TOO_MANY_FILES_IN_SYSTEM: i32 = 23;
 /// `EIO`.
 pub(crate) const BROKEN: i32 = 5;
 

@@ -6,7 +6,7 @@ use tidegate_testkit::event_log::{Fixture, Sent, append, batch, read_all, store}
 
 use crate::bytes::segments;
 use crate::checker::Witness;
-use crate::faulty_disk::{Call, Fault, NO_SPACE};
+use crate::faulty_disk::{Call, Fault, NO_SPACE, TOO_MANY_FILES, TOO_MANY_FILES_IN_SYSTEM};
 use crate::rig::{Rig, roomy};
 
 const FULL: Fault = Fault::Before(NO_SPACE);
@@ -147,6 +147,24 @@ async fn a_disk_that_is_full_at_a_rotation_refuses_and_gives_its_bytes_back() {
         witness.send(&*log, 1, 50).await.unwrap();
         rig.faults.heal();
         rig.wait_out_refusal();
+        witness.send(&*log, 3, 700).await.unwrap();
+        let log = rig.start();
+        witness.check(&*log).await;
+        witness.resend_all(&*log).await;
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_that_finds_no_free_file_refuses_and_the_next_one_may_succeed() {
+    for errno in [TOO_MANY_FILES, TOO_MANY_FILES_IN_SYSTEM] {
+        let (rig, mut witness) = (Rig::new(), Witness::default());
+        let log = rig.start();
+        witness.send(&*log, 2, 100).await.unwrap();
+        rig.faults.fail_all(Call::Create, "spare", Fault::Before(errno));
+        let error = witness.send(&*log, 3, 700).await.unwrap_err();
+        assert!(matches!(error, AppendError::Unavailable(_)), "{error:?}");
+        assert_eq!(log.status().refusing, None);
+        rig.faults.heal();
         witness.send(&*log, 3, 700).await.unwrap();
         let log = rig.start();
         witness.check(&*log).await;

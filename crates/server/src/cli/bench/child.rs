@@ -37,6 +37,8 @@ pub(super) struct Server {
 /// The fields of `/v1/metrics` that the bench reads.
 #[derive(Deserialize)]
 pub(super) struct Metrics {
+    /// Events in the log.
+    pub(super) log_tail: u64,
     /// Events accepted and not yet visible.
     pub(super) pipeline_lag_events: u64,
     /// Half of the last minute's events were visible within this time.
@@ -105,14 +107,14 @@ impl Server {
         Ok(server)
     }
 
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory, in bytes. Errors: a system without /proc.
     pub(super) fn resident_bytes(&self) -> anyhow::Result<u64> {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).context("no /proc")?;
-        let kib = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        Ok(kib.context("no VmRSS in /proc")? * 1024)
+        resident_bytes(self.child.id())
     }
 
     /// What it measures of itself.
@@ -137,8 +139,9 @@ impl Server {
         }
     }
 
-    /// Stops it as an operator does, with SIGTERM, and waits for its end.
-    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+    /// Stops it as an operator does, with SIGTERM, and waits for its end; returns how long that took. Errors: it did not
+    /// end in good order.
+    pub(super) async fn stop(mut self) -> anyhow::Result<Duration> {
         // The standard library knows only SIGKILL.
         let kill = format!("kill -TERM {}", self.child.id());
         let told =
@@ -147,13 +150,19 @@ impl Server {
             bail!("the server was gone before it was told to stop; its log ends with: {}", self.log_end());
         }
         let begun = Instant::now();
-        while self.child.try_wait()?.is_none() {
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
             if begun.elapsed() > STOP_MAX {
                 bail!("the server did not stop within {} s", STOP_MAX.as_secs());
             }
             tokio::time::sleep(POLL).await;
+        };
+        if !status.success() {
+            bail!("the server ended with {status}; its log ends with: {}", self.log_end());
         }
-        Ok(())
+        Ok(begun.elapsed())
     }
 
     /// The end of its log, as one safe line.
@@ -170,6 +179,15 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Resident memory of a process, in bytes. Errors: it is gone, or a system without /proc.
+pub(super) fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("no /proc")?;
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    Ok(kib.context("no VmRSS in /proc")? * 1024)
 }
 
 fn program() -> anyhow::Result<PathBuf> {

@@ -3,12 +3,17 @@
 mod bare_log;
 mod baseline;
 mod child;
+mod crowds;
 mod ingest;
 mod load;
 mod machine;
+mod memory;
+mod overload;
+mod readers;
 mod report;
 mod scenarios;
 mod scratch;
+mod storm;
 mod traffic;
 mod wire;
 
@@ -25,6 +30,10 @@ pub struct Args {
 pub enum Command {
     /// Events in: throughput, latency, freshness, memory, start time. Example: tidegate bench ingest --quick
     Ingest(ingest::Args),
+    /// Overload: three times capacity, memory, refusals, drain. Example: tidegate bench overload --seconds 10
+    Overload(overload::Args),
+    /// Crowds: one large session, many sessions, many idle readers. Example: tidegate bench crowds --readers 1000
+    Crowds(crowds::Args),
     /// The bare server that `bench ingest` compares with
     #[command(hide = true)]
     ServeBaseline(baseline::Args),
@@ -34,6 +43,8 @@ pub enum Command {
 pub async fn run(args: Args, config: crate::config::Config) -> anyhow::Result<()> {
     match args.command {
         Command::Ingest(args) => ingest::run(args, config).await,
+        Command::Overload(args) => overload::run(args, config).await,
+        Command::Crowds(args) => crowds::run(args).await,
         Command::ServeBaseline(args) => baseline::run(args).await,
     }
 }

@@ -231,7 +231,7 @@ impl Bench {
         let server = Server::tidegate(dir, &[PAUSED]).await?;
         self.keep(Measure::FullStart, ms(server.started_in));
         self.keep(Measure::FullStartPer10M, ms(server.started_in) * 1e7 / events as f64);
-        server.stop().await
+        server.stop().await.map(drop)
     }
 }
 

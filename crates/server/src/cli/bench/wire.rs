@@ -22,6 +22,8 @@ pub(super) struct Wire {
     stream: TcpStream,
     buffer: Vec<u8>,
     filled: usize,
+    /// Where the body of the answer last read begins.
+    body_at: usize,
 }
 
 /// What a server answered.
@@ -50,7 +52,7 @@ impl Wire {
             .context("connecting took too long")?
             .with_context(|| format!("connecting to {address}"))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: vec![0; BUFFER_BYTES], filled: 0 })
+        Ok(Self { stream, buffer: vec![0; BUFFER_BYTES], filled: 0, body_at: 0 })
     }
 
     /// Sends `request`, head and body, and reads the whole answer.
@@ -63,6 +65,7 @@ impl Wire {
                 break head;
             }
         };
+        self.body_at = head.bytes;
         let all = head.bytes + head.body_bytes;
         if self.buffer.len() < all {
             self.buffer.resize(all, 0);
@@ -71,6 +74,11 @@ impl Wire {
             self.fill().await?;
         }
         Ok(Reply { status: head.status, rejected: rejected(&self.buffer[head.bytes..all]) })
+    }
+
+    /// Head and body of the answer last read.
+    pub(super) fn answer(&self) -> (&[u8], &[u8]) {
+        self.buffer[..self.filled].split_at(self.body_at)
     }
 
     /// The body of the answer last read, for an error message.

@@ -36,6 +36,8 @@ impl Serve {
         let mut command = tidegate(dir);
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         command.env("TIDEGATE_LOG__SEGMENT_MAX_BYTES", (1 << 20).to_string());
+        // A machine full of other tests is no reason to refuse.
+        command.env("TIDEGATE_SERVER__LAG_MAX_MS", "60000");
         Self { command, dir: dir.to_owned(), stderr: None }
     }
 
@@ -78,6 +80,25 @@ impl Serve {
     /// Sends its log lines to `file`.
     pub(crate) fn logging_to(mut self, file: File) -> Self {
         self.stderr = Some(file);
+        self
+    }
+
+    /// Starts it under a limit of open files, soft and hard.
+    pub(crate) fn open_files_max(self, limit: u32) -> Self {
+        self.after(&format!("ulimit -n {limit}"))
+    }
+
+    /// Starts it under a limit of open files that it may raise.
+    pub(crate) fn soft_open_files_max(self, limit: u32) -> Self {
+        self.after(&format!("ulimit -S -n {limit}"))
+    }
+
+    fn after(mut self, first: &str) -> Self {
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &format!("{first} && exec \"$0\" \"$@\"")]);
+        limited.arg(self.command.get_program()).args(self.command.get_args());
+        limited.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.command = limited;
         self
     }
 

@@ -34,6 +34,8 @@ pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> TestServer {
     // Small segments are quick to make, and tests that write much go through several.
     config.log.segment_max_bytes = 1 << 20;
     config.access.reload_interval_ms = 50;
+    // The server shares its threads with the test, which may hold them for long.
+    config.server.lag_max_ms = 60_000;
     change(&mut config);
     let running = run::start(config.clone()).await.expect("the server starts");
     TestServer { client: Client::new(running.addresses[0]), config, running: Some(running), _dir: dir }
