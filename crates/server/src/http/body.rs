@@ -189,8 +189,7 @@ pub fn media(headers: &HeaderMap, accepted: &[Media]) -> Result<Media, Problem> 
     };
     media.filter(|media| accepted.contains(media)).ok_or_else(|| {
         let names: Vec<_> = accepted.iter().map(|media| media.name()).collect();
-        let sent: String = essence.chars().take(64).collect();
-        let detail = format!("content-type must be one of {}, got {sent}", names.join(", "));
+        let detail = format!("content-type must be one of {}", names.join(", "));
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
     })
 }
