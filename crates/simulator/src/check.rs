@@ -24,12 +24,14 @@ struct Found {
     /// First position that retention has kept.
     first: Position,
     damaged: Vec<QuarantinedRange>,
+    /// False if any bit ever flipped, be it in what was deleted since.
+    is_sound: bool,
 }
 
 /// Checks the laws; the first broken one is the error.
 pub(crate) fn check(machine: &Machine) -> anyhow::Result<()> {
     let (log, _steps) = machine.open()?;
-    let found = read_all(log.as_ref())?;
+    let found = read_all(log.as_ref(), !machine.world.is_damaged())?;
     let oracle = machine.oracle.borrow();
     ensure!(
         machine.world.is_damaged() || found.damaged.is_empty(),
@@ -40,7 +42,7 @@ pub(crate) fn check(machine: &Machine) -> anyhow::Result<()> {
     once(&oracle, &found)?;
     whole(&oracle, &found)?;
     streams(log.as_ref(), &found)?;
-    if found.damaged.is_empty() {
+    if found.is_sound {
         ordered(&oracle)?;
     }
     if found.is_all() {
@@ -52,7 +54,7 @@ pub(crate) fn check(machine: &Machine) -> anyhow::Result<()> {
 /// Checks what a new process finds, before anything is sent again: a retry would complete half a batch.
 pub(crate) fn check_start(machine: &Machine, log: &dyn EventLog) {
     // A read that fails is no breach.
-    let Ok(found) = read_all(log) else { return };
+    let Ok(found) = read_all(log, !machine.world.is_damaged()) else { return };
     let broken = {
         let oracle = machine.oracle.borrow();
         durable(&oracle, &found).and_then(|()| whole(&oracle, &found)).err()
@@ -62,7 +64,7 @@ pub(crate) fn check_start(machine: &Machine, log: &dyn EventLog) {
     }
 }
 
-fn read_all(log: &dyn EventLog) -> anyhow::Result<Found> {
+fn read_all(log: &dyn EventLog, is_sound: bool) -> anyhow::Result<Found> {
     let first = log.first();
     let (mut records, mut from) = (BTreeMap::new(), first);
     while from < log.tail() {
@@ -83,13 +85,13 @@ fn read_all(log: &dyn EventLog) -> anyhow::Result<Found> {
             marker(record).with_context(|| format!("the record at {position} is none that was sent"))?;
         places.entry(marker).or_default().push(*position);
     }
-    Ok(Found { records, places, first, damaged })
+    Ok(Found { records, places, first, damaged, is_sound })
 }
 
 impl Found {
     /// True if nothing was damaged or deleted.
     fn is_all(&self) -> bool {
-        self.damaged.is_empty() && self.first == Position(0)
+        self.is_sound && self.first == Position(0)
     }
 }
 
@@ -120,7 +122,7 @@ fn durable(oracle: &Oracle, found: &Found) -> anyhow::Result<()> {
 fn once(oracle: &Oracle, found: &Found) -> anyhow::Result<()> {
     for (marker, places) in &found.places {
         let told = oracle.events.get(marker).with_context(|| format!("nobody sent {marker}"))?;
-        let at_most = if told.planned.has_key && found.damaged.is_empty() { 1 } else { told.attempts };
+        let at_most = if told.planned.has_key && found.is_sound { 1 } else { told.attempts };
         ensure!(places.len() <= at_most, "L4: {marker} is there {} times: {places:?}", places.len());
         let times: Vec<_> = places.iter().map(|place| found.records[place].receipt.recorded_at.0).collect();
         let window = i64::from(told.planned.window_ms);

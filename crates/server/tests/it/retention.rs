@@ -169,6 +169,7 @@ async fn nothing_is_deleted_before_it_is_in_the_views() {
     assert_eq!(first_position(&server).await, 0);
     server.restart_with(|config| config.pipeline.enabled = true).await;
     eventually("once folded, it may go", async || (first_position(&server).await > 0).then_some(())).await;
+    server.caught_up().await;
     assert_eq!(server.read("/v1/sessions/s").await["session"]["eventCount"], 300);
 }
 

@@ -77,7 +77,7 @@ fn prepare(log: Arc<dyn EventLog>, events: usize) -> Vec<AppendBatch> {
 }
 
 /// The event as intake makes it of the traffic's JSON.
-fn event(said: &Said) -> Event<'static> {
+pub(super) fn event(said: &Said) -> Event<'static> {
     let Said { session, turn, content } = said;
     Event {
         project_id: "proj_dev".into(),

@@ -4,6 +4,7 @@ mod bare_log;
 mod baseline;
 mod child;
 mod crowds;
+mod growth;
 mod ingest;
 mod load;
 mod machine;
@@ -34,6 +35,8 @@ pub enum Command {
     Overload(overload::Args),
     /// Crowds: one large session, many sessions, many idle readers. Example: tidegate bench crowds --readers 1000
     Crowds(crowds::Args),
+    /// Cost of an event, a page and a start as the log grows. Example: tidegate bench growth --dir /some/disk
+    Growth(growth::Args),
     /// The bare server that `bench ingest` compares with
     #[command(hide = true)]
     ServeBaseline(baseline::Args),
@@ -45,6 +48,7 @@ pub async fn run(args: Args, config: crate::config::Config) -> anyhow::Result<()
         Command::Ingest(args) => ingest::run(args, config).await,
         Command::Overload(args) => overload::run(args, config).await,
         Command::Crowds(args) => crowds::run(args).await,
+        Command::Growth(args) => growth::run(args, config).await,
         Command::ServeBaseline(args) => baseline::run(args).await,
     }
 }
