@@ -120,6 +120,11 @@ impl Machine {
             BATCH_MAX_BYTES,
         );
         let pipeline = wait_for(pipeline)?.context("the pipeline does not open")?;
+        // A process may have died while it deleted.
+        {
+            let mut oracle = self.oracle.borrow_mut();
+            oracle.first = oracle.first.max(log.first());
+        }
         let folded = *pipeline.checkpoint().borrow();
         if folded < log.first() {
             self.oracle
