@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
 use tidegate_domain::id::Position;
+use tidegate_simulator::memory_disk::MemoryDisk;
 use tidegate_store_embedded::log::inspect;
 use tidegate_testkit::event_log::{Sent, append, read_all, store};
 
-use crate::memory_disk::MemoryDisk;
 use crate::place::Choices;
 use crate::stepped_log::{LogSizes, SteppedLog};
 
@@ -97,15 +97,14 @@ fn change(disk: &MemoryDisk, from: &mut Choices<'_>) -> bool {
         }
         let (kind, name) = (from.byte() % 9, &names[from.below(names.len())]);
         match kind {
-            0 => drop(disk.change(name, |bytes| flip(bytes, from))),
-            1 => drop(disk.change(name, |bytes| bytes.truncate(from.below(bytes.len() + 1)))),
-            2 => drop(disk.change(name, |bytes| zero(bytes, from))),
-            3 => drop(disk.change(name, |bytes| copy_within(bytes, from))),
-            4 => drop(disk.change(name, |bytes| bytes.resize(bytes.len() + from.below(4096), 0))),
+            0 => disk.change(name, |bytes| flip(bytes, from)),
+            1 => disk.change(name, |bytes| bytes.truncate(from.below(bytes.len() + 1))),
+            2 => disk.change(name, |bytes| zero(bytes, from)),
+            3 => disk.change(name, |bytes| copy_within(bytes, from)),
+            4 => disk.change(name, |bytes| bytes.resize(bytes.len() + from.below(4096), 0)),
             5 => {
                 let other = names[from.below(names.len())].clone();
-                let bytes = disk.change(name, |bytes| bytes.clone()).unwrap_or_default();
-                disk.put(&other, bytes);
+                disk.put(&other, &disk.bytes(name));
             }
             6 => drop(tidegate_store_embedded::disk::Disk::remove(disk, name)),
             7 => {

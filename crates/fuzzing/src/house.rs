@@ -10,27 +10,19 @@ use axum::http::{Request, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
-use tidegate_domain::ports::{Clock, Control, EventLog, Views};
-use tidegate_engine::intake::Intake;
 use tidegate_engine::pipeline::Pipeline;
-use tidegate_engine::query::{Limits, Query};
-use tidegate_server::app::{self, App};
+use tidegate_server::app::{self, App, Ports};
 use tidegate_server::config::Config;
-use tidegate_server::http::auth::{DEV_PROJECT, Peer};
-use tidegate_server::http::body::Bodies;
-use tidegate_server::http::lag::Lag;
-use tidegate_server::http::observe::RequestIds;
+use tidegate_server::http::auth::Peer;
 use tidegate_server::http::router::router;
-use tidegate_server::metrics::{Metrics, PipelineObserver};
+use tidegate_simulator::memory_disk::MemoryDisk;
 use tidegate_store_embedded::control::EmbeddedControl;
 use tidegate_store_embedded::views::EmbeddedViews;
 use tidegate_testkit::world::{ManualClock, SeededEntropy};
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::memory_disk::MemoryDisk;
 use crate::stepped_log::{ROOMY, SteppedLog};
 
 /// The routes, and what they stand on.
@@ -123,49 +115,17 @@ fn check_problem(status: u16, json: &Value) {
 
 async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
     let config = small();
-    let log: Arc<dyn EventLog> = log;
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
     let screener = app::screener(&config).expect("the built-in words");
-    let half_life = app::half_life(&config);
     let version = app::fold_version(screener.as_ref());
-    let views = EmbeddedViews::open(&dir.path().join(app::VIEWS_FILE), half_life, &version);
-    let views: Arc<dyn Views> = Arc::new(views.expect("views open"));
-    let control = EmbeddedControl::open(&dir.path().join(app::CONTROL_FILE)).expect("control opens");
-    let control: Arc<dyn Control> = Arc::new(control);
-    let metrics = Arc::new(Metrics::new().expect("metrics"));
-    let observer = Arc::new(PipelineObserver { metrics: Arc::clone(&metrics), clock: Arc::clone(&clock) });
-    let pipeline = Pipeline::open(
-        Arc::clone(&log),
-        Arc::clone(&views),
-        Arc::clone(&screener),
-        observer,
-        half_life,
-        config.pipeline.batch_max_bytes,
-    );
-    let pipeline = pipeline.await.expect("views can be read");
-    let limits = Limits {
-        scan_max_records: config.query.scan_max_records,
-        page_max_bytes: config.query.page_max_bytes,
-    };
-    let entropy = Arc::new(SeededEntropy::new(1));
-    let access = app::open_access(&config, control, Arc::clone(&clock), entropy).await;
-    let lag = Arc::new(Lag::default());
-    let app = App {
-        intake: Intake::new(Arc::clone(&log), None),
-        query: Query::new(Arc::clone(&log), Arc::clone(&views), pipeline.checkpoint(), half_life, limits),
-        access: access.expect("keys can be read"),
+    let views = EmbeddedViews::open(&dir.path().join(app::VIEWS_FILE), app::half_life(&config), &version);
+    let control = EmbeddedControl::open(&dir.path().join(app::CONTROL_FILE));
+    let ports = Ports {
         log,
-        views,
-        screener,
-        metrics,
-        clock,
-        bodies: Bodies::new(&config, Arc::clone(&lag)),
-        lag,
-        request_ids: RequestIds::new([0; 16]),
-        stream_readers: Arc::new(Semaphore::new(config.stream.readers_max)),
-        dev_project: DEV_PROJECT.parse().expect("a project id"),
-        stop: CancellationToken::new(),
-        config,
+        views: Arc::new(views.expect("views open")),
+        control: Arc::new(control.expect("control opens")),
+        clock: Arc::new(ManualClock::default()),
+        entropy: Arc::new(SeededEntropy::new(1)),
     };
-    (app, pipeline)
+    let app = app::assemble(config, ports, screener, CancellationToken::new()).await;
+    app.expect("the parts fit together")
 }

@@ -8,7 +8,6 @@ pub mod doors;
 pub mod envelope;
 pub mod frames;
 mod house;
-mod memory_disk;
 mod place;
 pub mod reading;
 mod stepped_log;

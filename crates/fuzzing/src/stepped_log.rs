@@ -9,10 +9,9 @@ use tidegate_domain::id::Position;
 use tidegate_domain::ports::{
     AppendBatch, AppendError, Appended, Deleted, EventLog, LogError, LogStatus, Page, Retention, Stored,
 };
+use tidegate_simulator::memory_disk::MemoryDisk;
 use tidegate_store_embedded::log::{LogConfig, OpenError, SegmentLog, Steps};
 use tidegate_testkit::world::{ManualClock, SeededEntropy};
-
-use crate::memory_disk::MemoryDisk;
 
 /// Segments that are quick to make.
 pub(crate) const ROOMY: LogSizes = LogSizes { segment_bytes: 64 << 10, segment_records: 1000 };

@@ -174,16 +174,41 @@ fn open_log(dir: &Path, config: &Config) -> anyhow::Result<SegmentLog> {
         .context("the log cannot be opened")
 }
 
-/// Puts the parts together over open stores. The pipeline is returned apart: it runs on a thread of its own.
+/// What an [`App`] stands on.
+pub struct Ports {
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// Views.
+    pub views: Arc<dyn Views>,
+    /// Projects and keys.
+    pub control: Arc<dyn Control>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Stores {
+    /// These stores, with the system's time and randomness.
+    pub fn ports(&self) -> Ports {
+        Ports {
+            log: self.log.clone(),
+            views: self.views.clone(),
+            control: self.control.clone(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+}
+
+/// Puts the parts together over `ports`. The pipeline is returned apart: it runs on a thread of its own.
 pub async fn assemble(
     config: Config,
-    stores: &Stores,
+    ports: Ports,
     screener: Arc<dyn Screener>,
     stop: CancellationToken,
 ) -> anyhow::Result<(App, Pipeline)> {
-    let (log, views): (Arc<dyn EventLog>, Arc<dyn Views>) = (stores.log.clone(), stores.views.clone());
-    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
-        (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let Ports { log, views, control, clock, entropy } = ports;
     let metrics = Arc::new(Metrics::new().context("metrics")?);
     let observer = Arc::new(PipelineObserver { metrics: Arc::clone(&metrics), clock: Arc::clone(&clock) });
     let half_life = half_life(&config);
@@ -206,7 +231,6 @@ pub async fn assemble(
             page_max_bytes: config.query.page_max_bytes,
         },
     );
-    let control: Arc<dyn Control> = stores.control.clone();
     let access = open_access(&config, control, Arc::clone(&clock), Arc::clone(&entropy)).await?;
     let lag = Arc::new(Lag::default());
     let mut seed = [0; 16];

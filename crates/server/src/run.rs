@@ -46,7 +46,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let stores = app::open_stores(&config, screener.as_ref())?;
     let listeners = bind(&config.server.listen)?;
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
-    let (app, pipeline) = app::assemble(config, &stores, screener, CancellationToken::new()).await?;
+    let (app, pipeline) = app::assemble(config, stores.ports(), screener, CancellationToken::new()).await?;
     let app = Arc::new(app);
     announce_owner_key(&app).await?;
 

@@ -8,11 +8,11 @@ use tidegate_domain::dedup::stream_hash;
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{EventLog, QuarantinedRange, Stored, Views};
-use tidegate_engine::pipeline::{BatchReport, Observer, Pipeline};
+use tidegate_engine::pipeline::Pipeline;
 use tidegate_screening::LexicalScreener;
 
 use crate::client::PROJECT;
-use crate::life::{Machine, wait_for};
+use crate::life::{Deaf, Machine, wait_for};
 use crate::oracle::{Oracle, marker};
 use crate::views::{HALF_LIFE, ViewsFolder};
 
@@ -179,13 +179,6 @@ fn find_all(log: &dyn EventLog, stream: u64, order: Order) -> anyhow::Result<Vec
         from = page.next;
     }
     Ok(places)
-}
-
-/// Nobody listens to a rebuild.
-struct Deaf;
-
-impl Observer for Deaf {
-    fn committed(&self, _: &BatchReport) {}
 }
 
 /// V1, V5: Views after all crashes are Views folded anew, byte for byte.

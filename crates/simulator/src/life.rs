@@ -52,7 +52,7 @@ struct Tasks {
 }
 
 /// Nobody listens to the pipeline.
-struct Deaf;
+pub(crate) struct Deaf;
 
 impl Observer for Deaf {
     fn committed(&self, _: &BatchReport) {}

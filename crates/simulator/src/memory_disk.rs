@@ -204,7 +204,9 @@ impl DiskFile for MemoryFile {
         if buffer.is_empty() {
             return Ok(());
         }
-        let bytes = directory.files[self.number].now.get(from..from + buffer.len());
+        // A damaged index may name any place.
+        let end = from.checked_add(buffer.len()).ok_or(ErrorKind::UnexpectedEof)?;
+        let bytes = directory.files[self.number].now.get(from..end);
         buffer.copy_from_slice(bytes.ok_or(ErrorKind::UnexpectedEof)?);
         Ok(())
     }

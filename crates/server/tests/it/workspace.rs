@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("testkit", &["domain"]),
     ("simulator", &["domain", "screening", "engine", "store-embedded", "testkit"]),
     ("server", &["domain", "screening", "engine", "store-embedded"]),
-    ("fuzzing", &["domain", "engine", "store-embedded", "server", "testkit"]),
+    ("fuzzing", &["domain", "engine", "store-embedded", "server", "simulator", "testkit"]),
 ];
 
 /// What `domain` must not reach, however indirectly: runtimes, sockets, databases.

@@ -159,12 +159,8 @@ impl Queue {
         None
     }
 
-    /// What [`Queue::drain`] would take if it did not wait; empty if there is nothing.
-    pub(super) fn try_drain(&self, bytes_max: usize) -> Vec<Pending> {
-        self.take(bytes_max)
-    }
-
-    fn take(&self, bytes_max: usize) -> Vec<Pending> {
+    /// Takes batches of about `bytes_max` bytes without waiting; empty if there is nothing.
+    pub(super) fn take(&self, bytes_max: usize) -> Vec<Pending> {
         let mut state = self.state();
         let mut taken = Vec::new();
         let mut bytes = 0;

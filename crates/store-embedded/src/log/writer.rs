@@ -67,7 +67,7 @@ impl Writer {
 
     /// Appends what waits now, if anything; false if there was nothing.
     pub(super) fn step(&mut self) -> bool {
-        let batches = self.shared.queue.try_drain(GROUP_MAX_BYTES);
+        let batches = self.shared.queue.take(GROUP_MAX_BYTES);
         let found = !batches.is_empty();
         if found {
             self.append(batches);
