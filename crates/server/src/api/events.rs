@@ -69,7 +69,7 @@ pub fn filter(params: &mut Params) -> EventFilter {
         ("after" = Option<String>, Query, description = "Only that occurred after this time"),
         ("before" = Option<String>, Query, description = "Only that occurred before this time"),
         ("order" = Option<String>, Query, description = "asc or desc, by position", pattern = "^(asc|desc)?$"),
-        ("limit" = Option<u32>, Query, description = "1..=1000, default 50", minimum = 1),
+        ("limit" = Option<u64>, Query, format = "uint64", description = "1..=1000, default 50", minimum = 1),
         ("cursor" = Option<String>, Query, description = "nextCursor of the page before"),
     ),
     responses(

@@ -44,7 +44,7 @@ pub struct QuarantinePage {
 #[utoipa::path(
     get, path = "/v1/quarantine", operation_id = "listQuarantine", tag = "events",
     params(
-        ("limit" = Option<u32>, Query, description = "1..=1000, default 50", minimum = 1),
+        ("limit" = Option<u64>, Query, format = "uint64", description = "1..=1000, default 50", minimum = 1),
         ("cursor" = Option<String>, Query, description = "nextCursor of the page before"),
     ),
     responses(

@@ -143,7 +143,7 @@ fn rounded(value: f64) -> f64 {
         ("patterns" = Option<String>, Query, description = "Only with any of these patterns, comma-separated"),
         ("sortBy" = Option<String>, Query, description = "riskScore, lastActivityAt or createdAt", pattern = "^(riskScore|lastActivityAt|createdAt)?$"),
         ("sortOrder" = Option<String>, Query, description = "asc or desc", pattern = "^(asc|desc)?$"),
-        ("limit" = Option<u32>, Query, description = "1..=1000, default 50", minimum = 1),
+        ("limit" = Option<u64>, Query, format = "uint64", description = "1..=1000, default 50", minimum = 1),
         ("cursor" = Option<String>, Query, description = "nextCursor of the page before"),
     ),
     responses(

@@ -44,7 +44,9 @@ const KEY_CHECK: Duration = Duration::from_millis(500);
         ("Last-Event-ID" = Option<String>, Header, description = "Resume after the frame of this id"),
     ),
     responses(
-        (status = 200, description = "The stream", body = String, content_type = "text/event-stream"),
+        (status = 200, 
+            description = "Frames: `event` (one event), `gap` (`{from, to}`: left out for falling behind), and ids alone",
+            content_type = "text/event-stream"),
         ReadRefusals,
     ),
     security(("api_key" = []), ("bearer" = []), ("basic" = [])),

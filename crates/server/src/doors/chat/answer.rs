@@ -26,6 +26,17 @@ pub(super) enum Waiting {
     Screened,
 }
 
+/// What a client sends: one event, several, or several under `events`.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes the request in the OpenAPI document; the door reads raw fields")]
+pub(super) enum NewEvents {
+    One(Box<NewEvent>),
+    Many(Vec<NewEvent>),
+    Wrapped { events: Vec<NewEvent> },
+}
+
 /// An event as a client sends it. Fields that are not listed are kept in the event's `context.extra`.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -70,6 +81,7 @@ pub(super) struct NewEvent {
     #[schema(minimum = 1)]
     schema_version: Option<u32>,
     /// When it happened: RFC 3339, or Unix milliseconds.
+    #[schema(format = DateTime)]
     occurred_at: Option<String>,
 }
 

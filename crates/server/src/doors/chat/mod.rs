@@ -32,7 +32,7 @@ use split::Events;
 #[utoipa::path(
     post, path = "/v1/events", operation_id = "postEvents", tag = "events",
     params(("wait" = Option<String>, Query, description = "`screened`: answer after screening")),
-    request_body(content((answer::NewEvent = "application/json"), (String = "application/x-ndjson")),
+    request_body(content((answer::NewEvents = "application/json"), (String = "application/x-ndjson")),
         description = "One event, an array of events, `{events: […]}`, or one event a line"),
     responses(
         (status = 200, description = "Durable. One event: its receipt; several: a verdict each",

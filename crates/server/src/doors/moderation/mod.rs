@@ -58,8 +58,10 @@ pub struct ModerationEvent {
     /// Where it was written.
     channel_id: Option<String>,
     /// The session it belongs to; else one is made of platform and channel.
+    #[schema(min_length = 1, max_length = 255, pattern = "^[A-Za-z0-9._:-]+$")]
     session_id: Option<String>,
     /// When; RFC 3339, UTC if without an offset.
+    #[schema(format = DateTime)]
     created_at: Option<String>,
     /// Free data, for example `user_reputation`.
     #[schema(value_type = Option<Object>)]
