@@ -44,7 +44,7 @@ const KEY_CHECK: Duration = Duration::from_millis(500);
         ("Last-Event-ID" = Option<String>, Header, description = "Resume after the frame of this id"),
     ),
     responses(
-        (status = 200, 
+        (status = 200,
             description = "Frames: `event` (one event), `gap` (`{from, to}`: left out for falling behind), and ids alone",
             content_type = "text/event-stream"),
         ReadRefusals,

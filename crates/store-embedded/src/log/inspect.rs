@@ -4,7 +4,7 @@ use std::io;
 
 use tidegate_domain::id::Position;
 
-use super::index::SealedIndex;
+use super::index::{Epochs, SealedIndex};
 use super::recovery::{OpenError, begins_at, end_is_missing, open_file, segments_from};
 use super::scan::{Scan, scan};
 use super::segment::{
@@ -161,7 +161,7 @@ fn segment(
     about_frames(&scanned, about);
     let mut end = scanned.index.end();
     if next.is_some() {
-        match SealedIndex::open(disk, &header)? {
+        match SealedIndex::open(disk, &header, &Epochs::default())? {
             Some(index) if index.end() > end => {
                 let lost = format!(
                     "positions {end}..{} at its end are missing: it was cut, or is an older copy",

@@ -46,7 +46,8 @@ fn seal(shared: &Shared, segment: &Segment) {
         Index::Live(live) => SealedIndex::write(shared.disk.as_ref(), &segment.header, live),
         Index::Sealed(_) => return,
     };
-    let opened = written.and_then(|()| SealedIndex::open(shared.disk.as_ref(), &segment.header));
+    let opened =
+        written.and_then(|()| SealedIndex::open(shared.disk.as_ref(), &segment.header, &shared.epochs));
     match opened {
         Ok(Some(sealed)) => *segment.index_mut() = Index::Sealed(sealed),
         Ok(None) => tracing::error!(first = segment.header.first, "log: a new index reads back damaged"),

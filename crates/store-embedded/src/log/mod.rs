@@ -86,6 +86,7 @@ use tokio::sync::oneshot;
 
 use crate::disk::Disk;
 use queue::Pending;
+use recovery::Opened;
 use shared::{Refusal, Shared};
 pub use steps::Steps;
 use writer::Writer;
@@ -202,7 +203,8 @@ fn prepare(
 ) -> Result<(Arc<Shared>, Writer), OpenError> {
     let config = config.within_limits();
     let opened = recovery::open(disk.as_ref(), &config, clock.as_ref(), entropy.as_ref())?;
-    let shared = Arc::new(Shared::new(disk, config, opened.first, opened.segments, opened.quarantined));
+    let Opened { first, segments, quarantined, epochs, .. } = opened;
+    let shared = Arc::new(Shared::new(disk, config, first, segments, quarantined, epochs));
     let writer = Writer {
         shared: Arc::clone(&shared),
         clock,

@@ -1,7 +1,7 @@
 //! Looking up the keys and fingerprints of whole batches in the segments that no longer grow.
 //!
-//! Segment by segment, newest first, each asked for all hashes at once: one lock a segment, not one a key, and the
-//! filters' cache misses overlap.
+//! Epoch by epoch, and segment by segment where an epoch has a hash, newest first, each asked for all hashes at once: one
+//! lock a segment, not one a key, and the filters' cache misses overlap.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -44,25 +44,41 @@ pub(super) fn window_start(now: UnixMs, window_ms: u32) -> UnixMs {
 
 /// Asks `full` (oldest first) for every key and fingerprint of `batches` at the time `now`.
 ///
-/// Cost: nothing without full segments; else one cache line for each stranger and segment, one small read a member.
+/// Cost: nothing without full segments; else one cache line for each stranger and epoch, one small read a member.
 pub(super) fn recall(full: &[Arc<Segment>], batches: &[Pending], now: UnixMs) -> Recalled {
     let mut recalled = Recalled::default();
     if full.is_empty() {
         return recalled;
     }
     let mut open = questions(batches, now);
-    for segment in full.iter().rev() {
-        if open.is_empty() {
-            break;
+    for run in full.chunk_by(|a, b| is_one_epoch(&a.index(), &b.index())).rev() {
+        let mut perhaps = take_members(run, &mut open);
+        for segment in run.iter().rev() {
+            if perhaps.is_empty() {
+                break;
+            }
+            let index = segment.index();
+            perhaps.retain(|question| recalled.ask(&index, question));
         }
-        let index = segment.index();
-        let last_recorded_at = index.last_recorded_at();
-        open.retain(|question| {
-            // Segments before this one are older still.
-            last_recorded_at >= question.since && recalled.ask(&index, question)
-        });
+        open.append(&mut perhaps);
     }
     recalled
+}
+
+fn is_one_epoch(a: &Index, b: &Index) -> bool {
+    matches!((a.epoch(), b.epoch()), (Some(a), Some(b)) if Arc::ptr_eq(a, b))
+}
+
+/// Takes those out of `open` that one of `run`, segments of one epoch, may answer.
+fn take_members(run: &[Arc<Segment>], open: &mut Vec<Question>) -> Vec<Question> {
+    let Some(newest) = run.last() else { return Vec::new() };
+    let index = newest.index();
+    // Segments before it are older still.
+    open.retain(|question| index.last_recorded_at() >= question.since);
+    match index.epoch() {
+        Some(epoch) => open.extract_if(.., |question| epoch.may_hold(question.hash as u64)).collect(),
+        None => std::mem::take(open),
+    }
 }
 
 fn questions(batches: &[Pending], now: UnixMs) -> Vec<Question> {
@@ -80,6 +96,9 @@ fn questions(batches: &[Pending], now: UnixMs) -> Vec<Question> {
 impl Recalled {
     /// True if the question stays open.
     fn ask(&mut self, index: &Index, question: &Question) -> bool {
+        if index.last_recorded_at() < question.since {
+            return false;
+        }
         match index.key(question.hash) {
             Ok(None) => return true,
             Ok(Some(entry)) => self.learn(question.hash, Ok(entry)),

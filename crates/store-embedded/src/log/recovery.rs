@@ -22,7 +22,7 @@ use tidegate_domain::time::UnixMs;
 
 use super::LogConfig;
 use super::fetch::is_whole;
-use super::index::{Index, SealedIndex};
+use super::index::{Epochs, Index, SealedIndex};
 use super::scan::{Damage, scan};
 use super::segment::{
     DATA_START, Segment, SegmentHeader, index_name, mark_name, parse_index_name, parse_mark_name,
@@ -108,6 +108,7 @@ pub(super) struct Opened {
     pub(super) segments: Vec<Arc<Segment>>,
     pub(super) active: Arc<Segment>,
     pub(super) quarantined: Vec<QuarantinedRange>,
+    pub(super) epochs: Epochs,
     pub(super) offset: u64,
     pub(super) last_recorded_at: UnixMs,
     pub(super) marked: bool,
@@ -177,6 +178,7 @@ fn create(
         segments: vec![Arc::clone(&active)],
         active,
         quarantined: Vec::new(),
+        epochs: Epochs::default(),
         offset: DATA_START,
         last_recorded_at: UnixMs(i64::MIN),
         marked: true,
@@ -188,6 +190,7 @@ struct Builder {
     first: u64,
     segments: Vec<Arc<Segment>>,
     quarantined: Vec<QuarantinedRange>,
+    epochs: Epochs,
     last_recorded_at: Option<UnixMs>,
     end: u64,
 }
@@ -196,7 +199,7 @@ impl Builder {
     fn add_full(&mut self, disk: &dyn Disk, first: u64, next_first: u64) -> Result<(), OpenError> {
         let (file, header) = open_file(disk, first)?;
         self.chain(&header)?;
-        let index = match open_index(disk, &header).filter(|index| index.end() == next_first) {
+        let index = match open_index(disk, &header, &self.epochs).filter(|index| index.end() == next_first) {
             Some(sealed) => self.check_end(file.as_ref(), &header, sealed)?,
             None => self.index_again(disk, file.as_ref(), &header, next_first)?,
         };
@@ -244,7 +247,7 @@ impl Builder {
             tracing::warn!(first = header.first, error = %error, "log: an index could not be written");
             return Ok(Index::Live(scanned.index));
         }
-        Ok(open_index(disk, header).map_or(Index::Live(scanned.index), Index::Sealed))
+        Ok(open_index(disk, header, &self.epochs).map_or(Index::Live(scanned.index), Index::Sealed))
     }
 
     fn finish(mut self, disk: &dyn Disk, first: u64) -> Result<Opened, OpenError> {
@@ -258,8 +261,8 @@ impl Builder {
             self.last_recorded_at.unwrap_or(UnixMs(i64::MIN)).max(scanned.last_recorded_at);
         let active = Arc::new(Segment::new(header, file, Index::Live(scanned.index)));
         self.segments.push(Arc::clone(&active));
-        let Self { first, segments, quarantined, .. } = self;
-        Ok(Opened { first, segments, active, quarantined, offset, last_recorded_at, marked })
+        let Self { first, segments, quarantined, epochs, .. } = self;
+        Ok(Opened { first, segments, active, quarantined, epochs, offset, last_recorded_at, marked })
     }
 
     /// Checks that `header` follows the segment before; positions between them are missing.
@@ -304,8 +307,8 @@ pub(super) fn open_file(
 }
 
 /// The index of a segment, if it can be used: what cannot be read can be made again.
-fn open_index(disk: &dyn Disk, header: &SegmentHeader) -> Option<SealedIndex> {
-    SealedIndex::open(disk, header).unwrap_or_else(|error| {
+fn open_index(disk: &dyn Disk, header: &SegmentHeader, epochs: &Epochs) -> Option<SealedIndex> {
+    SealedIndex::open(disk, header, epochs).unwrap_or_else(|error| {
         tracing::warn!(first = header.first, error = %error, "log: an index could not be read");
         None
     })

@@ -10,6 +10,7 @@ use tidegate_domain::time::UnixMs;
 use tokio::sync::watch;
 
 use super::LogConfig;
+use super::index::Epochs;
 use super::keeper::Task;
 use super::queue::Queue;
 use super::recent::{Group, Recent};
@@ -32,6 +33,7 @@ pub(super) struct Shared {
     pub(super) disk: Box<dyn Disk>,
     pub(super) queue: Queue,
     pub(super) config: LogConfig,
+    pub(super) epochs: Epochs,
     segments: RwLock<Arc<Vec<Arc<Segment>>>>,
     recent: Mutex<Recent>,
     tail: watch::Sender<u64>,
@@ -58,12 +60,14 @@ impl Shared {
         first: u64,
         segments: Vec<Arc<Segment>>,
         quarantined: Vec<QuarantinedRange>,
+        epochs: Epochs,
     ) -> Self {
         let tail = segments.last().map_or(0, |s| s.end());
         Self {
             disk,
             queue: Queue::new(config.queue),
             config,
+            epochs,
             segments: RwLock::new(Arc::new(segments)),
             recent: Mutex::new(Recent::new(config.recent_max_bytes)),
             tail: watch::Sender::new(tail),

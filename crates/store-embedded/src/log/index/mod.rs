@@ -2,29 +2,32 @@
 //! to a session or project, and which idempotency keys and fingerprints were seen.
 //!
 //! While a segment grows this is in memory ([`LiveIndex`]). Once it is full it is written to one file, once, and
-//! only a filter and a few fences stay in memory ([`SealedIndex`]). The file can always be made again from the
+//! only a filter and a few fences stay in memory ([`SealedIndex`], [`Epochs`]). The file can always be made again from the
 //! segment, so it is checked when opened and rebuilt on doubt.
 //!
 //! ```text
 //! index  := header (4096 bytes) · offsets · streams · postings · keys · filter
-//! header := magic "TGIDX\0\0\1" · first u64 · count u32 · last_recorded_at i64 · salt u64
+//! header := magic "TGIDX\0\0\2" · first u64 · count u32 · last_recorded_at i64 · salt u64
 //!           · 5 × (offset u64 · length u64 · crc u32) · crc u32 of all before
 //! offsets  := u32 per position: byte of its frame in the segment, 0 if damaged
 //! streams  := (stream hash u64 · first posting u32 · count u32), sorted
 //! postings := u32 per entry: position - first; rising within a stream
 //! keys     := entries of 44 bytes, sorted by hash
-//! filter   := split-block Bloom filter over the keys
+//! filter   := split-block Bloom filter over the streams and keys
 //! ```
 
+mod epoch;
 mod filter;
 mod live;
 mod sealed;
 mod table;
 
+pub(super) use epoch::{Epoch, Epochs};
 pub(super) use live::{AsIs, KeyMap, LiveIndex};
 pub(super) use sealed::SealedIndex;
 
 use std::io;
+use std::sync::Arc;
 
 use tidegate_domain::filter::Order;
 use tidegate_domain::ports::Receipt;
@@ -59,6 +62,14 @@ impl Index {
         match self {
             Self::Live(live) => live.last_recorded_at(),
             Self::Sealed(sealed) => sealed.last_recorded_at(),
+        }
+    }
+
+    /// What can say for many segments, this one among them, that a hash is none of theirs.
+    pub(super) fn epoch(&self) -> Option<&Arc<Epoch>> {
+        match self {
+            Self::Live(_) => None,
+            Self::Sealed(sealed) => Some(sealed.epoch()),
         }
     }
 

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 use tidegate_domain::filter::Order;
 use tidegate_domain::time::UnixMs;
 
+use super::epoch::{Epoch, Epochs};
 use super::filter::Filter;
 use super::live::LiveIndex;
 use super::table::Table;
@@ -14,7 +16,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::log::frame::{u32_at, u64_at};
 use crate::log::segment::{SegmentHeader, index_name, remove_if_there};
 
-const MAGIC: [u8; 8] = *b"TGIDX\0\0\x01";
+const MAGIC: [u8; 8] = *b"TGIDX\0\0\x02";
 const HEADER_BYTES: usize = 4096;
 const SECTIONS: usize = 5;
 const STREAM_BYTES: usize = 16;
@@ -35,7 +37,9 @@ pub(crate) struct SealedIndex {
     postings_at: u64,
     streams: Table,
     keys: Table,
+    /// Over its streams and keys.
     filter: Filter,
+    epoch: Arc<Epoch>,
 }
 
 impl SealedIndex {
@@ -68,8 +72,13 @@ impl SealedIndex {
         disk.sync_dir()
     }
 
-    /// Opens the index of `segment`, checking every byte; `None` if it is missing, damaged or another segment's.
-    pub(crate) fn open(disk: &dyn Disk, segment: &SegmentHeader) -> io::Result<Option<Self>> {
+    /// Opens the index of `segment`, checking every byte, and enters it in `epochs`; `None` if it is missing, damaged or
+    /// another segment's.
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        segment: &SegmentHeader,
+        epochs: &Epochs,
+    ) -> io::Result<Option<Self>> {
         let file = match disk.open(&index_name(segment.first)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
@@ -80,10 +89,15 @@ impl SealedIndex {
         }
         let mut bytes = vec![0; size];
         file.read_exact_at(&mut bytes, 0)?;
-        Ok(Self::parse(file, &bytes, segment))
+        Ok(Self::parse(file, &bytes, segment, epochs))
     }
 
-    fn parse(file: Box<dyn DiskFile>, bytes: &[u8], segment: &SegmentHeader) -> Option<Self> {
+    fn parse(
+        file: Box<dyn DiskFile>,
+        bytes: &[u8],
+        segment: &SegmentHeader,
+        epochs: &Epochs,
+    ) -> Option<Self> {
         let fits = bytes[0..8] == MAGIC
             && u32_at(bytes, CRC_AT) == crc32c::crc32c(&bytes[..CRC_AT])
             && u64_at(bytes, 8) == segment.first
@@ -111,6 +125,7 @@ impl SealedIndex {
             streams: Table::new(streams.0, streams.1, STREAM_BYTES, 0),
             keys: Table::new(keys.0, keys.1, KEY_BYTES, 8),
             filter: Filter::from_bytes(filter.1),
+            epoch: epochs.enter(&hashes(streams.1, keys.1)),
         })
     }
 
@@ -141,7 +156,7 @@ impl SealedIndex {
 
     /// What is remembered of a key or fingerprint. Cost: one cache line for a stranger, one small read for a member.
     pub(crate) fn key(&self, hash: u128) -> io::Result<Option<KeyEntry>> {
-        if !self.filter.may_hold(hash) {
+        if !self.filter.may_hold(hash as u64) {
             return Ok(None);
         }
         self.keys.find(self.file.as_ref(), (hash >> 64) as u64, |bytes| {
@@ -150,8 +165,16 @@ impl SealedIndex {
         })
     }
 
-    /// At most `max` positions of `stream` from `from` on in direction `order`.
+    /// The epoch that it was entered in.
+    pub(crate) fn epoch(&self) -> &Arc<Epoch> {
+        &self.epoch
+    }
+
+    /// At most `max` positions of `stream` from `from` on in direction `order`. Cost: one cache line if it has none.
     pub(crate) fn find(&self, stream: u64, from: u64, order: Order, max: usize) -> io::Result<Vec<u64>> {
+        if !self.filter.may_hold(stream) {
+            return Ok(Vec::new());
+        }
         let list = self
             .streams
             .find(self.file.as_ref(), stream, |bytes| Some((u32_at(bytes, 8), u32_at(bytes, 12))))?;
@@ -222,6 +245,14 @@ fn sections_of(live: &LiveIndex) -> [Vec<u8>; SECTIONS] {
     for (hash, entry) in &sorted {
         entry.write(**hash, &mut keys);
     }
-    let filter = Filter::of(sorted.iter().map(|(hash, _)| **hash), sorted.len()).to_bytes();
-    [offsets, streams, postings, keys, filter]
+    let hashes = hashes(&streams, &keys);
+    let filter = Filter::with_room(hashes.len());
+    hashes.iter().for_each(|hash| filter.insert(*hash));
+    [offsets, streams, postings, keys, filter.to_bytes()]
+}
+
+/// What the filters hold: all streams, and the lower half of each key's hash.
+fn hashes(streams: &[u8], keys: &[u8]) -> Vec<u64> {
+    let streams = streams.chunks_exact(STREAM_BYTES).map(|entry| u64_at(entry, 0));
+    streams.chain(keys.chunks_exact(KEY_BYTES).map(|entry| u64_at(entry, 0))).collect()
 }
