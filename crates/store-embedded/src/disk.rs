@@ -2,8 +2,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::Advice;
 
 /// One directory. Names are plain file names in it.
 pub trait Disk: Send + Sync + 'static {
@@ -39,6 +42,8 @@ pub trait DiskFile: Send + Sync {
     fn size(&self) -> io::Result<u64>;
     /// The file's bytes will hardly be read soon: their memory may serve others. A hint, and nothing but a hint.
     fn forget(&self) {}
+    /// These bytes will be read next: the disk may fetch them together with others. A hint, and nothing but a hint.
+    fn will_need(&self, _offset: u64, _len: u64) {}
 }
 
 /// Zeros are written in steps of this size, each synced, so that a foreground sync never waits for a whole file.
@@ -181,9 +186,18 @@ impl DiskFile for RealFile {
     }
 
     fn forget(&self) {
-        if let Err(error) = rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::DontNeed) {
-            tracing::debug!(error = %error, "a file's memory could not be given back");
-        }
+        advise(&self.0, 0, 0, Advice::DontNeed);
+    }
+
+    fn will_need(&self, offset: u64, len: u64) {
+        advise(&self.0, offset, len, Advice::WillNeed);
+    }
+}
+
+/// Tells the system how `len` bytes will be used, 0: all from `offset` on.
+fn advise(file: &File, offset: u64, len: u64, advice: Advice) {
+    if let Err(error) = rustix::fs::fadvise(file, offset, NonZeroU64::new(len), advice) {
+        tracing::debug!(error = %error, "the system took no advice about a file");
     }
 }
 

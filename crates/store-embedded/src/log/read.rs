@@ -43,18 +43,42 @@ pub(super) fn read(shared: &Shared, from: u64, max_bytes: usize) -> io::Result<P
 pub(super) fn get(shared: &Shared, positions: &[Position]) -> io::Result<Vec<Stored>> {
     let tail = shared.tail();
     let segments = shared.segments();
-    let mut found = Vec::with_capacity(positions.len());
+    let mut places = Vec::with_capacity(positions.len());
     for position in positions.iter().map(|position| position.0).filter(|position| *position < tail) {
         let number = segments.partition_point(|s| s.header.first <= position);
-        let Some(segment) = number.checked_sub(1).map(|number| &segments[number]) else { continue };
-        let offsets = segment.index().offsets(position, position + 2)?;
-        let guess = match offsets[..] {
-            [this, next] if next > this => u64::from(next - this),
-            _ => GUESS_BYTES,
-        };
-        found.extend(fetch(shared, segment, position, &offsets[..offsets.len().min(1)], guess)?.0);
+        if let Some(number) = number.checked_sub(1) {
+            places.extend(Place::find(&segments[number], position)?);
+        }
+    }
+    // What lies far apart on a disk is fetched together, not one after the other.
+    if places.len() > 1 {
+        places.iter().for_each(|place| place.segment.file.will_need(u64::from(place.offset), place.bytes));
+    }
+    let mut found = Vec::with_capacity(places.len());
+    for place in places {
+        found.extend(fetch(shared, place.segment, place.position, &[place.offset], place.bytes)?.0);
     }
     Ok(found)
+}
+
+/// Where a record lies, and about how many bytes it has.
+struct Place<'a> {
+    segment: &'a Segment,
+    position: u64,
+    offset: u32,
+    bytes: u64,
+}
+
+impl<'a> Place<'a> {
+    /// `None` for a record that is absent or known to be damaged.
+    fn find(segment: &'a Segment, position: u64) -> io::Result<Option<Self>> {
+        let (offset, bytes) = match segment.index().offsets(position, position + 2)?[..] {
+            [] | [0, ..] => return Ok(None),
+            [this, next] if next > this => (this, u64::from(next - this)),
+            [this, ..] => (this, GUESS_BYTES),
+        };
+        Ok(Some(Self { segment, position, offset, bytes }))
+    }
 }
 
 /// At most `max` records of `stream` from `from` on.

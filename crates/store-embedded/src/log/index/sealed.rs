@@ -22,6 +22,8 @@ const SECTIONS: usize = 5;
 const STREAM_BYTES: usize = 16;
 /// Where the sections' places stand in the header.
 const SECTIONS_AT: usize = 36;
+/// A list of so many postings is read rather than searched: 4 kB.
+const POSTINGS_AT_ONCE: u32 = 1024;
 const CRC_AT: usize = SECTIONS_AT + SECTIONS * 20;
 
 /// The index of a sealed segment.
@@ -194,10 +196,10 @@ impl SealedIndex {
         }
     }
 
-    /// Number of the first of `count` postings from `start` on that is not `below`.
+    /// Number of the first of `count` postings from `start` on that is not `below`, which holds up to there.
     fn partition(&self, start: u32, count: u32, below: impl Fn(u64) -> bool) -> io::Result<u32> {
         let (mut low, mut high) = (start, start + count);
-        while low < high {
+        while high - low > POSTINGS_AT_ONCE {
             let middle = low + (high - low) / 2;
             if below(self.postings(middle, 1)?[0]) {
                 low = middle + 1;
@@ -205,7 +207,7 @@ impl SealedIndex {
                 high = middle;
             }
         }
-        Ok(low)
+        Ok(low + self.postings(low, high - low)?.partition_point(|position| below(*position)) as u32)
     }
 
     fn postings(&self, start: u32, count: u32) -> io::Result<Vec<u64>> {

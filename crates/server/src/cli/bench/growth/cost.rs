@@ -13,6 +13,14 @@ pub(super) struct Cost {
     pub(super) wall_us: f64,
 }
 
+impl std::ops::Add for Cost {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { cpu_us: self.cpu_us + other.cpu_us, wall_us: self.wall_us + other.wall_us }
+    }
+}
+
 /// A stretch of work that has begun.
 pub(super) struct Stretch {
     begun: Instant,
@@ -24,18 +32,12 @@ impl Stretch {
         Ok(Self { begun: Instant::now(), cpu_ns: cpu_ns()? })
     }
 
-    /// What one of the `events` of the stretch has cost.
+    /// What the stretch has cost each of `events` events.
     pub(super) fn end(&self, events: u64) -> anyhow::Result<Cost> {
         let wall_us = self.begun.elapsed().as_secs_f64() * 1e6;
         let cpu_us = cpu_ns()?.saturating_sub(self.cpu_ns) as f64 / 1e3;
         Ok(Cost { cpu_us: cpu_us / events as f64, wall_us: wall_us / events as f64 })
     }
-}
-
-/// The median of each, on its own.
-pub(super) fn median(costs: &[Cost]) -> Cost {
-    let of = |value: fn(&Cost) -> f64| middle(costs.iter().map(value).collect());
-    Cost { cpu_us: of(|cost| cost.cpu_us), wall_us: of(|cost| cost.wall_us) }
 }
 
 /// The middle one of `values`; 0 of none.

@@ -17,17 +17,17 @@ use tidegate_store_embedded::views::EmbeddedViews;
 
 use super::super::bare_log;
 use super::super::traffic::Said;
-use super::cost::{Cost, Stretch, median, middle};
+use super::cost::{Cost, Stretch, middle};
 use crate::app::{self, LOG_DIR, VIEWS_FILE};
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
 
 /// Events of one append.
 const BATCH_EVENTS: u64 = 500;
-/// Stretches that are measured at each size; their median counts.
-const STRETCHES: usize = 5;
-/// Events of a stretch: a tenth of what is stored, at most so many.
-const STRETCH_MAX_EVENTS: u64 = 100_000;
+/// What is measured at each size: as many events as a full segment has, so that the making of one is part of their cost;
+/// in stretches that memory has room for.
+const STRETCHES: u64 = 5;
+const STRETCH_BATCHES: u64 = 100;
 /// Sessions whose page is read.
 const PAGES: u64 = 300;
 const PAGE_EVENTS: usize = 50;
@@ -98,22 +98,22 @@ impl Life {
         Ok(())
     }
 
-    /// What an event costs now: batches, prepared before, each appended when the one before is durable.
-    pub(super) async fn cost(&self, size: u64) -> anyhow::Result<Cost> {
-        let (intake, mut costs) = (self.intake(), Vec::new());
+    /// What each of the next 250 000 events costs: batches, prepared before, each appended when the one before is durable.
+    pub(super) async fn cost(&self) -> anyhow::Result<Cost> {
+        let (intake, mut cost) = (self.intake(), Cost::default());
         for _ in 0..STRETCHES {
-            let batches = (size / 10).min(STRETCH_MAX_EVENTS).div_ceil(BATCH_EVENTS);
             let first = self.log.tail().0;
-            let prepared: Vec<_> =
-                (0..batches).map(|number| self.batch(&intake, first + number * BATCH_EVENTS)).collect();
+            let prepared: Vec<_> = (0..STRETCH_BATCHES)
+                .map(|number| self.batch(&intake, first + number * BATCH_EVENTS))
+                .collect();
             let stretch = Stretch::begin()?;
             for batch in prepared {
                 let answers = self.log.append(batch).await?;
                 anyhow::ensure!(matches!(answers[..], [Appended::Stored(_), ..]), "an event is not new");
             }
-            costs.push(stretch.end(batches * BATCH_EVENTS)?);
+            cost = cost + stretch.end(STRETCHES * STRETCH_BATCHES * BATCH_EVENTS)?;
         }
-        Ok(median(&costs))
+        Ok(cost)
     }
 
     async fn views(&self) -> anyhow::Result<(Arc<dyn Views>, Pipeline)> {
@@ -134,8 +134,9 @@ impl Life {
         pipeline.catch_up(|_| {}).await.map_err(|error| anyhow::anyhow!(error))
     }
 
-    /// The median time to read a session's first page, of sessions all over the log, in microseconds.
-    pub(super) async fn page_us(&self) -> anyhow::Result<f64> {
+    /// The median time to read a session's first page, of sessions all over the log, in microseconds: read for the first
+    /// time, and read again.
+    pub(super) async fn page_us(&self) -> anyhow::Result<[f64; 2]> {
         let (views, pipeline) = self.views().await?;
         let limits = Limits {
             scan_max_records: self.config.query.scan_max_records,
@@ -143,17 +144,19 @@ impl Life {
         };
         let log = Arc::clone(&self.log) as Arc<dyn EventLog>;
         let query = Query::new(log, views, pipeline.checkpoint(), app::half_life(&self.config), limits);
-        let (tail, mut times) = (self.log.tail(), Vec::new());
+        let (tail, mut times) = (self.log.tail(), [Vec::new(), Vec::new()]);
         for number in 0..PAGES {
             let session = self.session(tail.0 / PAGES * number);
             let filter = EventFilter { session: Some(session), ..EventFilter::default() };
             let cursor = EventCursor { order: Order::Asc, position: Position(0) };
-            let begun = Instant::now();
-            let page = query.events(PROJECT, &filter, cursor, tail, PAGE_EVENTS).await?;
-            times.push(begun.elapsed().as_secs_f64() * 1e6);
-            anyhow::ensure!(!page.events.is_empty(), "a session without events");
+            for times in &mut times {
+                let begun = Instant::now();
+                let page = query.events(PROJECT, &filter, cursor, tail, PAGE_EVENTS).await?;
+                times.push(begun.elapsed().as_secs_f64() * 1e6);
+                anyhow::ensure!(!page.events.is_empty(), "a session without events");
+            }
         }
-        Ok(middle(times))
+        Ok(times.map(middle))
     }
 
     /// Bytes on disk.

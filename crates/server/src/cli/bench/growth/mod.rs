@@ -61,7 +61,7 @@ async fn measure(numbers: &mut Numbers, dir: &std::path::Path, config: &Config) 
             let size = numbers.sizes[number];
             out::note(&format!("{size} events, {} keys", if has_keys { "with" } else { "no" }));
             life.fill(size).await?;
-            let cost = life.cost(size).await?;
+            let cost = life.cost().await?;
             let at = &mut numbers.at[number];
             if has_keys {
                 at.keyed = cost;

@@ -16,7 +16,8 @@ const GOAL_START: Duration = Duration::from_secs(5);
 pub(super) struct At {
     pub(super) plain: Cost,
     pub(super) keyed: Cost,
-    pub(super) page_us: f64,
+    /// Read for the first time, and again.
+    pub(super) page_us: [f64; 2],
     pub(super) disk: Disk,
 }
 
@@ -37,8 +38,8 @@ impl Numbers {
     pub(super) fn markdown(&self, machine: &Machine) -> String {
         let mut lines = machine.lines();
         lines.push(
-            "- Batches of 500 in process, each appended when the one before is durable; median of 5 stretches at each \
-             size. CPU is that of all threads"
+            "- The next 250 000 events at each size: batches of 500 in process, each appended when the one before is \
+             durable. CPU is that of all threads. Pages: median of 300 sessions all over the log"
                 .to_owned(),
         );
         lines.push(String::new());
@@ -48,7 +49,7 @@ impl Numbers {
         for (name, value) in COSTS {
             lines.push(self.row(name, value, Some(GOAL_TIMES)));
         }
-        for (name, value) in BYTES {
+        for (name, value) in WITHOUT_GOAL {
             lines.push(self.row(name, value, None));
         }
         let (last, met) = (self.sizes.last().copied().unwrap_or_default(), self.start < GOAL_START);
@@ -84,10 +85,11 @@ const COSTS: [Line; 5] = [
     ("… wall", |at| at.plain.wall_us),
     ("with idempotency keys, CPU, us/event", |at| at.keyed.cpu_us),
     ("… wall", |at| at.keyed.wall_us),
-    ("a session's page, us", |at| at.page_us),
+    ("a session's page, read again, us", |at| at.page_us[1]),
 ];
 
-const BYTES: [Line; 3] = [
+const WITHOUT_GOAL: [Line; 4] = [
+    ("a session's page, read for the first time, us", |at| at.page_us[0]),
     ("segments, bytes/event", |at| at.disk.segments),
     ("indexes, bytes/event", |at| at.disk.indexes),
     ("views, bytes/event", |at| at.disk.views),
