@@ -7,6 +7,7 @@ use tidegate_domain::filter::Order;
 use tidegate_domain::time::UnixMs;
 
 use super::KeyEntry;
+use super::keys::Keys;
 use crate::log::frame::Meta;
 
 /// Hashes keys that are hashes already: takes their low 64 bits.
@@ -41,7 +42,7 @@ pub(crate) struct LiveIndex {
     // Clients choose session names, so this map keeps the standard, keyed hasher.
     pub(super) postings: HashMap<u64, Vec<u32>>,
     /// Keys and fingerprints.
-    pub(super) keys: KeyMap,
+    pub(super) keys: Keys,
     pub(super) last_recorded_at: UnixMs,
 }
 
@@ -51,7 +52,7 @@ impl LiveIndex {
             first,
             offsets: Vec::new(),
             postings: HashMap::new(),
-            keys: KeyMap::default(),
+            keys: Keys::default(),
             last_recorded_at: UnixMs(i64::MIN),
         }
     }
@@ -98,7 +99,7 @@ impl LiveIndex {
     }
 
     pub(crate) fn key(&self, hash: u128) -> Option<KeyEntry> {
-        self.keys.get(&hash).copied()
+        self.keys.get(hash)
     }
 
     /// At most `max` positions of `stream` from `from` on in direction `order`.

@@ -18,6 +18,7 @@
 
 mod epoch;
 mod filter;
+mod keys;
 mod live;
 mod sealed;
 mod table;

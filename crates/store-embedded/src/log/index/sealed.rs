@@ -241,11 +241,10 @@ fn sections_of(live: &LiveIndex) -> [Vec<u8>; SECTIONS] {
         streams.extend_from_slice(&(list.len() as u32).to_le_bytes());
         postings.extend(list.iter().flat_map(|position| position.to_le_bytes()));
     }
-    let mut sorted: Vec<_> = live.keys.iter().collect();
-    sorted.sort_unstable_by_key(|(hash, _)| **hash);
+    let sorted = live.keys.sorted();
     let mut keys = Vec::with_capacity(sorted.len() * KEY_BYTES);
     for (hash, entry) in &sorted {
-        entry.write(**hash, &mut keys);
+        entry.write(*hash, &mut keys);
     }
     let hashes = hashes(&streams, &keys);
     let filter = Filter::with_room(hashes.len());
