@@ -59,8 +59,11 @@ pub(crate) fn check_start(machine: &Machine, log: &dyn EventLog) {
         let oracle = machine.oracle.borrow();
         durable(&oracle, &found).and_then(|()| whole(&oracle, &found)).err()
     };
-    if let Some(law) = broken {
-        machine.oracle.borrow_mut().breaks(format!("at a start: {law:#}"));
+    let mut oracle = machine.oracle.borrow_mut();
+    match broken {
+        Some(law) => oracle.breaks(format!("at a start: {law:#}")),
+        // Whoever reads now sees all of it.
+        None => found.records.values().for_each(|record| oracle.sees(record, log.tail())),
     }
 }
 

@@ -68,7 +68,9 @@ fn run(seed: u64, show: Option<fn(&str)>) -> anyhow::Result<Report> {
     };
     let lives = world.luck.below(5) + 2;
     for _ in 1..lives {
-        if let Err(error) = machine.live(Some(world.luck.below(700) + 50)) {
+        // Some die young: before their tasks have written anything over what the one before has left.
+        let steps = if world.luck.below(4) == 0 { world.luck.below(20) } else { world.luck.below(700) + 50 };
+        if let Err(error) = machine.live(Some(steps)) {
             world.note(format_args!("no start: {error:#}"));
         }
         if let Some(broken) = oracle.borrow_mut().broken.take() {

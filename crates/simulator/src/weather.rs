@@ -32,6 +32,8 @@ pub(crate) struct Weather {
     pub(crate) flip_percent: u64,
     /// Old segments are deleted, once this many steps.
     pub(crate) retention: u64,
+    /// All records have one length, so that what one write left behind may look like part of another.
+    pub(crate) is_uniform: bool,
     /// How the log is kept.
     pub(crate) log: LogConfig,
 }
@@ -56,6 +58,7 @@ impl Weather {
             flip_percent: if luck.below(5) == 0 { 60 } else { 0 },
             // One seed in four: what is deleted cannot be checked any more.
             retention: if luck.below(4) == 0 { 300 } else { 0 },
+            is_uniform: luck.below(3) == 0,
             log: log(luck),
         }
     }

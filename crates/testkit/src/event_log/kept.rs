@@ -29,7 +29,8 @@ async fn fill(fixture: &dyn Fixture) -> (Arc<dyn EventLog>, Vec<Receipt>) {
     for number in 0..RECORDS {
         receipts.push(store(&*log, record(number)).await);
     }
-    (log, receipts)
+    // What it writes behind its appends is written now: its bytes change no more.
+    (fixture.reopen(log).await, receipts)
 }
 
 /// Deletes what `retention` admits, which must be something; where the log begins then.

@@ -1,6 +1,6 @@
-//! Filters over many full segments at once, so that a stranger costs a few questions, not one for each segment.
+//! Filters over the keys of many full segments at once, so that a stranger costs a few questions, not one a segment.
 //!
-//! An epoch takes in the hashes of segments, as they are sealed or opened, until it is full; each has room for twice
+//! An epoch takes in the hashes of segments' keys, as they are sealed or opened, until it is full; each has room for twice
 //! as many as the one before, up to a limit. So a small log stays small, and a log of ten million events has six
 //! epochs where it has forty segments. An epoch says only "none of mine has it"; else its segments are asked.
 

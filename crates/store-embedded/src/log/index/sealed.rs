@@ -127,7 +127,7 @@ impl SealedIndex {
             streams: Table::new(streams.0, streams.1, STREAM_BYTES, 0),
             keys: Table::new(keys.0, keys.1, KEY_BYTES, 8),
             filter: Filter::from_bytes(filter.1),
-            epoch: epochs.enter(&hashes(streams.1, keys.1)),
+            epoch: epochs.enter(&key_hashes(keys.1).collect::<Vec<_>>()),
         })
     }
 
@@ -246,14 +246,13 @@ fn sections_of(live: &LiveIndex) -> [Vec<u8>; SECTIONS] {
     for (hash, entry) in &sorted {
         entry.write(*hash, &mut keys);
     }
-    let hashes = hashes(&streams, &keys);
-    let filter = Filter::with_room(hashes.len());
-    hashes.iter().for_each(|hash| filter.insert(*hash));
+    let filter = Filter::with_room((streams.len() / STREAM_BYTES) + sorted.len());
+    streams.chunks_exact(STREAM_BYTES).for_each(|entry| filter.insert(u64_at(entry, 0)));
+    key_hashes(&keys).for_each(|hash| filter.insert(hash));
     [offsets, streams, postings, keys, filter.to_bytes()]
 }
 
-/// What the filters hold: all streams, and the lower half of each key's hash.
-fn hashes(streams: &[u8], keys: &[u8]) -> Vec<u64> {
-    let streams = streams.chunks_exact(STREAM_BYTES).map(|entry| u64_at(entry, 0));
-    streams.chain(keys.chunks_exact(KEY_BYTES).map(|entry| u64_at(entry, 0))).collect()
+/// What filters hold of the keys: the lower half of each hash.
+fn key_hashes(keys: &[u8]) -> impl Iterator<Item = u64> {
+    keys.chunks_exact(KEY_BYTES).map(|entry| u64_at(entry, 0))
 }
