@@ -17,6 +17,9 @@
 use sha2::{Digest, Sha256};
 use twox_hash::XxHash3_64;
 
+use crate::ports::{Appended, Receipt};
+use crate::time::UnixMs;
+
 /// An idempotency key as the log remembers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -33,6 +36,44 @@ pub struct Fingerprint {
     pub hash: u128,
     /// Length of the window, in ms; an event this long after the first is a new one.
     pub window_ms: u32,
+}
+
+/// What a log remembers of a key or fingerprint: its newest record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// [`Key::digest`]; of no meaning for a fingerprint.
+    pub digest: u64,
+    /// The record's receipt.
+    pub receipt: Receipt,
+}
+
+/// The answer to a record that a log holds already (D1, D2, D4), or `None`: it is a new one.
+///
+/// - `now`: the time at which it would be recorded.
+/// - `newest`: what the log remembers of a hash. Asked for the fingerprint only if the key is not known.
+/// - Errors: those of `newest`.
+pub fn decide<E>(
+    key: Option<Key>,
+    fingerprint: Option<Fingerprint>,
+    now: UnixMs,
+    newest: impl Fn(u128) -> Result<Option<Seen>, E>,
+) -> Result<Option<Appended>, E> {
+    if let Some(key) = key
+        && let Some(Seen { digest, receipt }) = newest(key.hash)?
+    {
+        let is_same = digest == key.digest;
+        return Ok(Some(if is_same { Appended::Duplicate(receipt) } else { Appended::KeyReused(receipt) }));
+    }
+    let Some(print) = fingerprint else { return Ok(None) };
+    let since = window_start(now, print.window_ms);
+    let seen = newest(print.hash)?.filter(|seen| seen.receipt.recorded_at >= since);
+    Ok(seen.map(|seen| Appended::Duplicate(seen.receipt)))
+}
+
+/// The earliest moment whose events count as the same one under a window of `window_ms` at `now`: an event exactly
+/// one window after the first is a new one.
+pub fn window_start(now: UnixMs, window_ms: u32) -> UnixMs {
+    now.plus_ms(1 - i64::from(window_ms))
 }
 
 /// The key of an event. `sender_bytes` is [`crate::record::Encoded::sender_bytes`]. Cost: about 0.2 us.

@@ -49,6 +49,14 @@ pub struct Receipt {
     pub recorded_at: UnixMs,
 }
 
+impl Receipt {
+    /// The receipt of a record: its id follows from where and when it was written and from `crc`, the CRC32C of its bytes
+    /// (or another checksum that the log keeps of it).
+    pub fn new(shard: Shard, position: Position, recorded_at: UnixMs, crc: u32) -> Self {
+        Self { id: EventId::new(recorded_at, shard, position, crc), shard, position, recorded_at }
+    }
+}
+
 /// What became of one record of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {

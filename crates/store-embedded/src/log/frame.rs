@@ -1,7 +1,7 @@
 //! Frames: how one record lies in a segment. The format is described in [`super`].
 
 use tidegate_domain::dedup::{Fingerprint, Key};
-use tidegate_domain::id::{EventId, Position, Shard};
+use tidegate_domain::id::{Position, Shard};
 use tidegate_domain::ports::{NewRecord, Receipt};
 use tidegate_domain::time::UnixMs;
 
@@ -77,10 +77,9 @@ impl Header {
     }
 }
 
-/// The receipt of a record: its id follows from where and when it was written and from its checksum.
+/// The receipt of a record of the one shard that a directory holds.
 pub(super) fn receipt(position: u64, recorded_at: UnixMs, crc: u32) -> Receipt {
-    let (shard, position) = (Shard(0), Position(position));
-    Receipt { id: EventId::new(recorded_at, shard, position, crc), shard, position, recorded_at }
+    Receipt::new(Shard(0), Position(position), recorded_at, crc)
 }
 
 // The salt keeps a frame that a client hides inside its own event from ever being taken for one of ours.

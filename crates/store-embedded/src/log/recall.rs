@@ -9,6 +9,7 @@ use std::hash::BuildHasherDefault;
 use std::io;
 use std::sync::Arc;
 
+use tidegate_domain::dedup::window_start;
 use tidegate_domain::time::UnixMs;
 
 use super::index::{AsIs, Index, KeyEntry};
@@ -34,12 +35,6 @@ struct Question {
     hash: u128,
     /// Older entries do not count.
     since: UnixMs,
-}
-
-/// The earliest moment whose events count as the same one under a window of `window_ms` at `now`: an event exactly
-/// one window after the first is a new one.
-pub(super) fn window_start(now: UnixMs, window_ms: u32) -> UnixMs {
-    now.plus_ms(1 - i64::from(window_ms))
 }
 
 /// Asks `full` (oldest first) for every key and fingerprint of `batches` at the time `now`.

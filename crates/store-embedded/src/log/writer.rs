@@ -7,14 +7,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_domain::ports::{AppendError, Appended, Clock, Entropy};
+use tidegate_domain::dedup::decide;
+use tidegate_domain::ports::{AppendError, Clock, Entropy};
 use tidegate_domain::time::UnixMs;
 
 use super::building::Building;
-use super::frame::{HEADER_BYTES, Header, Meta};
+use super::frame::{HEADER_BYTES, Header};
 use super::index::{Index, KeyEntry};
 use super::queue::{Drained, Pending};
-use super::recall::{Recalled, recall, window_start};
+use super::recall::{Recalled, recall};
 use super::segment::{DATA_START, Segment, SegmentHeader};
 use super::shared::{Refusal, Shared};
 
@@ -128,7 +129,8 @@ impl Writer {
         let (bytes, records) = (building.bytes.len(), building.len());
         let mut outcomes = Vec::with_capacity(pending.slots.len());
         for slot in &pending.slots {
-            match decide(building, memory, &slot.meta) {
+            let newest = |hash| memory.newest(building, hash).map(|entry| entry.map(|entry| entry.seen()));
+            match decide(slot.meta.key, slot.meta.fingerprint, building.recorded_at, newest) {
                 Ok(Some(duplicate)) => outcomes.push(duplicate),
                 Ok(None) => outcomes.push(building.put(slot, &pending.frames)),
                 Err(error) => {
@@ -259,21 +261,6 @@ impl Writer {
         self.offset += HEADER_BYTES as u64;
         self.marked = true;
     }
-}
-
-/// The answer to a record that is in the log already, or in this group.
-fn decide(building: &Building, memory: &Memory, meta: &Meta) -> Result<Option<Appended>, Arc<io::Error>> {
-    if let Some(key) = meta.key
-        && let Some(entry) = memory.newest(building, key.hash)?
-    {
-        let receipt = entry.receipt();
-        let same = entry.digest == key.digest;
-        return Ok(Some(if same { Appended::Duplicate(receipt) } else { Appended::KeyReused(receipt) }));
-    }
-    let Some(print) = meta.fingerprint else { return Ok(None) };
-    let since = window_start(building.recorded_at, print.window_ms);
-    let entry = memory.newest(building, print.hash)?.filter(|entry| entry.recorded_at >= since);
-    Ok(entry.map(|entry| Appended::Duplicate(entry.receipt())))
 }
 
 impl Memory {

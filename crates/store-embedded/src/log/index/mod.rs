@@ -30,8 +30,8 @@ pub(super) use sealed::SealedIndex;
 use std::io;
 use std::sync::Arc;
 
+use tidegate_domain::dedup::Seen;
 use tidegate_domain::filter::Order;
-use tidegate_domain::ports::Receipt;
 use tidegate_domain::time::UnixMs;
 
 use super::frame::{receipt, u32_at, u64_at};
@@ -114,8 +114,8 @@ pub(super) struct KeyEntry {
 const KEY_BYTES: usize = 44;
 
 impl KeyEntry {
-    pub(super) fn receipt(&self) -> Receipt {
-        receipt(self.position, self.recorded_at, self.crc)
+    pub(super) fn seen(&self) -> Seen {
+        Seen { digest: self.digest, receipt: receipt(self.position, self.recorded_at, self.crc) }
     }
 
     fn write(&self, hash: u128, out: &mut Vec<u8>) {
