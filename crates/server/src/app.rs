@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
+use crate::http::admission::Admission;
 use crate::http::auth::DEV_PROJECT;
 use crate::http::body::Bodies;
 use crate::http::lag::Lag;
@@ -60,6 +61,8 @@ pub struct App {
     pub bodies: Bodies,
     /// How long work waits for a processor.
     pub lag: Arc<Lag>,
+    /// How many requests to store events are worked on at once.
+    pub admission: Arc<Admission>,
     /// Makes request ids.
     pub request_ids: RequestIds,
     /// Free places for live readers.
@@ -246,6 +249,7 @@ pub async fn assemble(
         clock,
         bodies: Bodies::new(&config, Arc::clone(&lag)),
         lag,
+        admission: Arc::new(Admission::new(config.server.ack_target_ms, config.intake.retry_after_s)),
         request_ids: RequestIds::new(seed),
         stream_readers: Arc::new(Semaphore::new(config.stream.readers_max)),
         dev_project: DEV_PROJECT.parse().context("the development project")?,

@@ -68,6 +68,8 @@ pub struct Server {
     pub inflight_max_bytes: usize,
     /// How long ready work may wait for a processor before bodies are refused.
     pub lag_max_ms: u64,
+    /// How long requests to store events may take on average before some are refused.
+    pub ack_target_ms: u64,
 }
 
 /// `[intake]`

@@ -9,6 +9,7 @@ use tidegate_engine::intake::FingerprintRule;
 
 use crate::app::App;
 use crate::http::Problem;
+use crate::http::admission::Admitted;
 use crate::metrics::Received;
 
 use super::DoorContext;
@@ -32,13 +33,15 @@ pub(crate) enum Verdict {
 /// One event as it came: its fields, or what is wrong with its JSON.
 pub(super) type Candidate<'a> = Result<RawFields<'a>, FieldError>;
 
-/// Judges and appends `candidates`; one verdict each, in order. Nothing is appended if the log refuses.
+/// Judges and appends `candidates`; one verdict each, in order. Nothing is appended if the log refuses. The work of
+/// `admitted` ends with the append, whatever the caller waits for then.
 pub(super) async fn judge(
     app: &App,
     door: &DoorContext<'_>,
     candidates: &[Candidate<'_>],
     bytes: usize,
     parse: Parse,
+    admitted: Admitted,
 ) -> Result<Vec<Verdict>, Problem> {
     let mut batch = app.intake.batch(bytes + candidates.len() * 128);
     let mut refused = Vec::new();
@@ -55,6 +58,7 @@ pub(super) async fn judge(
     drop(received);
     app.metrics.refused(&refused);
     let appended = app.intake.append(batch.finish()).await?;
+    drop(admitted);
     Ok(merge(app, door, candidates.len(), appended, refused))
 }
 

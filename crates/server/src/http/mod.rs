@@ -1,5 +1,6 @@
 //! HTTP: connections, bodies, access, problems. What the routes do is in [`crate::doors`] and [`crate::api`].
 
+pub mod admission;
 pub mod auth;
 pub mod body;
 mod decode;

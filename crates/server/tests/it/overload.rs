@@ -61,3 +61,11 @@ fn processors_that_are_far_behind_refuse_and_lose_nothing() {
     assert_sound(&report);
     assert!(report["refused"].as_u64().is_some_and(|refused| refused > 0), "{report}");
 }
+
+#[test]
+fn more_than_can_be_answered_in_time_is_refused_and_nothing_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let report = storm(dir.path(), &[("SERVER__ACK_TARGET_MS", "1"), ("SERVER__LAG_MAX_MS", "60000")]);
+    assert_sound(&report);
+    assert!(report["refused"].as_u64().is_some_and(|refused| refused > 0), "{report}");
+}

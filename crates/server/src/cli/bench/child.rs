@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use hyper::{Method, header};
 use serde::Deserialize;
 
+use super::cores::Cores;
 use super::wire::Wire;
 use crate::cli::client::{Client, ServerFile};
 use crate::cli::text;
@@ -50,13 +51,25 @@ pub(super) struct Metrics {
 impl Server {
     /// Starts `tidegate serve --dev` over `dir/data`; `env` are settings that differ from the defaults.
     pub(super) async fn tidegate(dir: &Path, env: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::tidegate_on(None, dir, env).await
+    }
+
+    /// Like [`Server::tidegate`], on the cores that `cores` has for servers.
+    pub(super) async fn tidegate_on(
+        cores: Option<&Cores>,
+        dir: &Path,
+        env: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let (data_dir, log) = (dir.join("data"), dir.join("server.log"));
         let mut command = Command::new(program()?);
         command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&data_dir);
         command.envs(env.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(File::create(&log).context("the server's log file")?);
         let begun = Instant::now();
-        let child = command.spawn().context("the server cannot be started")?;
+        let child = match cores {
+            Some(cores) => cores.spawn(&mut command)?,
+            None => command.spawn().context("the server cannot be started")?,
+        };
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut server = Self { child, address: unknown, started_in: Duration::ZERO, log: Some(log) };
         let up = server.wait_until_up(&data_dir, begun).await;

@@ -3,6 +3,7 @@
 mod bare_log;
 mod baseline;
 mod child;
+mod cores;
 mod crowds;
 mod growth;
 mod ingest;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tidegate_domain::ports::Clock;
 
 use super::child::Server;
+use super::cores::Cores;
 use super::load::{self, Pace};
 use super::machine::Machine;
 use super::memory::{self, Watch};
@@ -35,7 +36,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 ///
 /// Capacity is measured first, in a closed loop. The storm is an open loop over many connections: memory, refusals,
 /// latency of what is admitted, the drain on SIGTERM. Then the server is started again, and every acknowledged request
-/// is looked up. The load generator shares the machine with the server. Settings are those of this command.
+/// is looked up. The load generator has a core of its own, if there are two. Settings are those of this command.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:\n  tidegate bench overload --seconds 10 --json > numbers.json")]
 pub struct Args {
@@ -88,15 +89,16 @@ struct Kept {
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     let dir = args.dir.clone().unwrap_or_else(std::env::temp_dir);
     let machine = Machine::here(&dir);
+    let cores = Cores::split()?;
     let mut interrupt = Interrupt::listen()?;
     let measured = async {
         let traffic = Arc::new(Traffic::batches(args.batch.into(), false, SystemClock.now()));
-        let capacity = capacity(&args, &dir, &traffic).await?;
+        let capacity = capacity(&args, &dir, &traffic, cores.as_ref()).await?;
         out::note(&format!("capacity: {} requests/s", shown(capacity.requests_per_second)));
         let scratch = Scratch::new(&dir)?;
-        let storm = storm(&args, &config, &scratch, &traffic, &capacity).await?;
+        let storm = storm(&args, &config, &scratch, &traffic, &capacity, cores.as_ref()).await?;
         let kept = kept(&scratch, &storm.outcome).await?;
-        anyhow::Ok(Report { args: &args, capacity, storm, kept })
+        anyhow::Ok(Report { args: &args, cores: cores.as_ref(), capacity, storm, kept })
     };
     let report = tokio::select! {
         report = measured => report?,
@@ -107,9 +109,14 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn capacity(args: &Args, dir: &std::path::Path, traffic: &Arc<Traffic>) -> anyhow::Result<Capacity> {
+async fn capacity(
+    args: &Args,
+    dir: &std::path::Path,
+    traffic: &Arc<Traffic>,
+    cores: Option<&Cores>,
+) -> anyhow::Result<Capacity> {
     let scratch = Scratch::new(dir)?;
-    let server = Server::tidegate(scratch.path(), &[]).await?;
+    let server = Server::tidegate_on(cores, scratch.path(), &[]).await?;
     let plan = load::Plan {
         address: server.address,
         traffic: Arc::clone(traffic),
@@ -136,8 +143,9 @@ async fn storm(
     scratch: &Scratch,
     traffic: &Arc<Traffic>,
     capacity: &Capacity,
+    cores: Option<&Cores>,
 ) -> anyhow::Result<Storm> {
-    let server = Server::tidegate(scratch.path(), &[]).await?;
+    let server = Server::tidegate_on(cores, scratch.path(), &[]).await?;
     let allowed = memory::allowed(config, server.resident_bytes()?, args.connections.into());
     let time = Duration::from_secs(args.seconds.into());
     let plan = storm::Plan {
@@ -184,6 +192,7 @@ async fn kept(scratch: &Scratch, outcome: &Outcome) -> anyhow::Result<Kept> {
 
 struct Report<'a> {
     args: &'a Args,
+    cores: Option<&'a Cores>,
     capacity: Capacity,
     storm: Storm,
     kept: Kept,
@@ -211,7 +220,7 @@ impl Report<'_> {
     }
 
     fn json(&self, machine: &Machine) -> Value {
-        let Self { args, capacity, storm, kept } = self;
+        let Self { args, capacity, storm, kept, .. } = self;
         let o = &storm.outcome;
         json!({
             "machine": machine,
@@ -229,13 +238,20 @@ impl Report<'_> {
     }
 
     fn markdown(&self, machine: &Machine) -> String {
-        let Self { args, capacity, storm, kept } = self;
+        let Self { args, cores, capacity, storm, kept } = self;
         let o = &storm.outcome;
         let mut lines = machine.lines();
         lines.push(format!(
             "- Capacity in a closed loop over {} connections, then {} s of an open loop at {} times that over {}, requests of {} events; SIGTERM under load",
             args.capacity_connections, args.seconds, args.factor, args.connections, args.batch
         ));
+        lines.push(match cores {
+            Some(cores) => format!(
+                "- The server has {} of the cores, the load generator the last one",
+                cores.of_server()
+            ),
+            None => "- The server and the load generator share one core".to_owned(),
+        });
         let terms: Vec<_> =
             storm.allowed.iter().map(|(name, bytes)| format!("{name} {}", mib(*bytes))).collect();
         lines.push(format!("- Memory allowed, in MiB: {}", terms.join(" + ")));

@@ -54,6 +54,7 @@ pub async fn post_events(
     let waiting = waiting(&app, &uri)?;
     let media = body::media(&headers, &[Media::Json, Media::Ndjson])?;
     let payload = app.bodies.read(&headers, body).await?;
+    let admitted = app.admission.admit()?;
     let text = body::text(&payload.bytes)?;
     let max = app.config.intake.batch_max_events;
     let events = split::split(text, media, max).map_err(|error| judge::problem(vec![error]))?;
@@ -67,11 +68,11 @@ pub async fn post_events(
     let response = match events {
         Events::One(event) => {
             door.idempotency_key = idempotency_key(&headers)?;
-            let verdict = judge(&app, &door, &[event], text.len(), parse::parse).await?.pop();
+            let verdict = judge(&app, &door, &[event], text.len(), parse::parse, admitted).await?.pop();
             answer::one(&app, caller.project(), verdict, waiting).await?
         }
         Events::Many(events) => {
-            let verdicts = judge(&app, &door, &events.candidates, text.len(), parse::parse).await?;
+            let verdicts = judge(&app, &door, &events.candidates, text.len(), parse::parse, admitted).await?;
             if let Waiting::Screened = waiting {
                 answer::wait(&app, &verdicts).await;
             }

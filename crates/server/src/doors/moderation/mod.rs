@@ -131,13 +131,14 @@ pub async fn ingest(
     let (Parts { headers, extensions, .. }, body) = request.into_parts();
     body::media(&headers, &[Media::Json])?;
     let payload = app.bodies.read(&headers, body).await?;
+    let admitted = app.admission.admit()?;
     let text = body::text(&payload.bytes)?;
     let fields: RawFields<'_> = parse_json(text)?;
     let now = app.clock.now();
     let door =
         DoorContext::new("moderation", caller.project(), &app.config.event, now, &headers, extensions.get());
     let id = event_id(&fields);
-    let verdict = judge(&app, &door, &[Ok(fields)], text.len(), parse::parse).await?.pop();
+    let verdict = judge(&app, &door, &[Ok(fields)], text.len(), parse::parse, admitted).await?.pop();
     app.metrics.ingested(started.elapsed());
     match verdict {
         Some(Verdict::Refused(errors)) => Err(judge::problem(errors)),
@@ -165,6 +166,7 @@ pub async fn ingest_batch(
     let (Parts { headers, extensions, .. }, body) = request.into_parts();
     body::media(&headers, &[Media::Json])?;
     let payload = app.bodies.read(&headers, body).await?;
+    let admitted = app.admission.admit()?;
     let text = body::text(&payload.bytes)?;
     let max = app.config.intake.moderation_batch_max_events;
     let Elements { candidates: events, count } = batch_events(text, max)?;
@@ -177,7 +179,7 @@ pub async fn ingest_batch(
     let door =
         DoorContext::new("moderation", caller.project(), &app.config.event, now, &headers, extensions.get());
     let ids: Vec<_> = events.iter().map(|event| event.as_ref().ok().and_then(event_id)).collect();
-    let verdicts = judge(&app, &door, &events, text.len(), parse::parse).await?;
+    let verdicts = judge(&app, &door, &events, text.len(), parse::parse, admitted).await?;
     app.metrics.ingested(started.elapsed());
     Ok(Json(IngestBatchReceipt::new(ids, verdicts, started)))
 }

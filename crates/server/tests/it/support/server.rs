@@ -36,6 +36,7 @@ pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> TestServer {
     config.access.reload_interval_ms = 50;
     // The server shares its threads with the test, which may hold them for long.
     config.server.lag_max_ms = 60_000;
+    config.server.ack_target_ms = 60_000;
     change(&mut config);
     let running = run::start(config.clone()).await.expect("the server starts");
     TestServer { client: Client::new(running.addresses[0]), config, running: Some(running), _dir: dir }

@@ -128,10 +128,12 @@ impl Life {
         Ok((views, pipeline))
     }
 
-    /// Folds all that is in the log.
-    pub(super) async fn fold(&self) -> anyhow::Result<()> {
+    /// Folds all that is in the log and not folded yet; what each of these events costs.
+    pub(super) async fn fold(&self) -> anyhow::Result<Cost> {
         let (_, mut pipeline) = self.views().await?;
-        pipeline.catch_up(|_| {}).await.map_err(|error| anyhow::anyhow!(error))
+        let (folded, stretch) = (*pipeline.checkpoint().borrow(), Stretch::begin()?);
+        pipeline.catch_up(|_| {}).await.map_err(|error| anyhow::anyhow!(error))?;
+        stretch.end(self.log.tail().0 - folded.0)
     }
 
     /// The median time to read a session's first page, of sessions all over the log, in microseconds: read for the first

@@ -65,7 +65,7 @@ async fn measure(numbers: &mut Numbers, dir: &std::path::Path, config: &Config) 
             let at = &mut numbers.at[number];
             if has_keys {
                 at.keyed = cost;
-                life.fold().await?;
+                at.fold = life.fold().await?;
                 (at.page_us, at.disk) = (life.page_us().await?, life.disk()?);
             } else {
                 at.plain = cost;

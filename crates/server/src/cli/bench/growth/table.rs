@@ -16,6 +16,7 @@ const GOAL_START: Duration = Duration::from_secs(5);
 pub(super) struct At {
     pub(super) plain: Cost,
     pub(super) keyed: Cost,
+    pub(super) fold: Cost,
     /// Read for the first time, and again.
     pub(super) page_us: [f64; 2],
     pub(super) disk: Disk,
@@ -80,11 +81,13 @@ impl Numbers {
 /// A line's name and its number.
 type Line = (&'static str, fn(&At) -> f64);
 
-const COSTS: [Line; 5] = [
+const COSTS: [Line; 7] = [
     ("without keys, CPU, us/event", |at| at.plain.cpu_us),
     ("… wall", |at| at.plain.wall_us),
     ("with idempotency keys, CPU, us/event", |at| at.keyed.cpu_us),
     ("… wall", |at| at.keyed.wall_us),
+    ("screened and folded, CPU, us/event", |at| at.fold.cpu_us),
+    ("with keys, appended, screened and folded, CPU, us/event", |at| at.keyed.cpu_us + at.fold.cpu_us),
     ("a session's page, read again, us", |at| at.page_us[1]),
 ];
 
