@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::command::tidegate;
 
 /// A short storm over a server with these settings. Says nothing of time: the machine runs other tests.
-fn storm(dir: &Path, settings: &[(&str, &str)]) -> Value {
+fn storm(dir: &Path, connections: &str, settings: &[(&str, &str)]) -> Value {
     let mut command = tidegate(&dir.join("unused"));
     command.args([
         "bench",
@@ -15,7 +15,7 @@ fn storm(dir: &Path, settings: &[(&str, &str)]) -> Value {
         "--seconds",
         "2",
         "--connections",
-        "64",
+        connections,
         "--capacity-connections",
         "2",
     ]);
@@ -49,7 +49,7 @@ fn a_full_queue_under_a_storm_refuses_and_loses_nothing() {
         ("LOG__RECENT_MAX_BYTES", "1000000"),
         ("PIPELINE__BATCH_MAX_BYTES", "1000000"),
     ];
-    let report = storm(dir.path(), &small);
+    let report = storm(dir.path(), "64", &small);
     assert_sound(&report);
     assert!(report["refused"].as_u64().is_some_and(|refused| refused > 0), "{report}");
 }
@@ -57,7 +57,7 @@ fn a_full_queue_under_a_storm_refuses_and_loses_nothing() {
 #[test]
 fn processors_that_are_far_behind_refuse_and_lose_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let report = storm(dir.path(), &[("SERVER__LAG_MAX_MS", "1")]);
+    let report = storm(dir.path(), "64", &[("SERVER__LAG_MAX_MS", "1")]);
     assert_sound(&report);
     assert!(report["refused"].as_u64().is_some_and(|refused| refused > 0), "{report}");
 }
@@ -65,7 +65,7 @@ fn processors_that_are_far_behind_refuse_and_lose_nothing() {
 #[test]
 fn more_than_can_be_answered_in_time_is_refused_and_nothing_lost() {
     let dir = tempfile::tempdir().unwrap();
-    let report = storm(dir.path(), &[("SERVER__ACK_TARGET_MS", "1"), ("SERVER__LAG_MAX_MS", "60000")]);
+    let report = storm(dir.path(), "600", &[("SERVER__ACK_TARGET_MS", "1"), ("SERVER__LAG_MAX_MS", "60000")]);
     assert_sound(&report);
     assert!(report["refused"].as_u64().is_some_and(|refused| refused > 0), "{report}");
 }
