@@ -18,7 +18,7 @@ use super::Problem;
 /// A moment that is judged.
 const WINDOW: Duration = Duration::from_millis(50);
 /// So many are always admitted.
-const LIMIT_LEAST: usize = 256;
+const LIMIT_LEAST: usize = 64;
 const LIMIT_MOST: usize = 1 << 20;
 
 /// The limit, and what it follows from.
