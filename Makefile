@@ -69,6 +69,7 @@ EXAMPLES ?= 100
 schemathesis: ## ask a development server everything its OpenAPI document allows, EXAMPLES=100 an operation; needs Python 3
 	cargo build $(CARGO_FLAGS) --bin tidegate
 	@.ci/schemathesis "$(EXAMPLES)"
+
 overload: ## offer three times capacity for a minute: memory, refusals, drain, nothing lost
 	cargo run $(CARGO_FLAGS) --release --bin tidegate -- bench overload
 

@@ -45,7 +45,7 @@ const KEY_CHECK: Duration = Duration::from_millis(500);
     ),
     responses(
         (status = 200,
-            description = "Frames: `event` (one event), `gap` (`{from, to}`: left out for falling behind), and ids alone",
+            description = "Frames: `event` (one event), `gap` (`{from, to}`: left out, for falling behind or no longer kept), ids alone",
             content_type = "text/event-stream"),
         ReadRefusals,
     ),

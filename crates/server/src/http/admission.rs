@@ -11,8 +11,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::http::StatusCode;
-
 use super::Problem;
 
 /// A moment that is judged.
@@ -80,8 +78,7 @@ impl Admission {
         let detail = format!(
             "{limit} requests are at work, and more are not done in server.ack_target_ms, {target_ms}"
         );
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail);
-        Err(problem.retry_after(self.retry_after_s))
+        Err(Problem::overloaded(detail, self.retry_after_s))
     }
 }
 
@@ -119,6 +116,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
+
     use super::*;
 
     const TARGET: Duration = Duration::from_millis(100);

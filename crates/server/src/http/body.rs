@@ -91,8 +91,7 @@ impl Bodies {
         }
         let (behind_ms, max_ms) = (behind.as_millis(), self.lag_max.as_millis());
         let detail = format!("the server is {behind_ms} ms behind, server.lag_max_ms is {max_ms}");
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail);
-        Err(problem.retry_after(self.retry_after_s))
+        Err(Problem::overloaded(detail, self.retry_after_s))
     }
 
     async fn collect(&self, headers: &HeaderMap, mut body: Body) -> Result<Payload, Problem> {
@@ -151,7 +150,7 @@ impl Bodies {
                 "bodies being read hold {inflight} bytes, server.inflight_max_bytes is {}",
                 self.inflight_max_bytes
             );
-            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(1));
+            return Err(Problem::overloaded(detail, 1));
         }
         Ok(())
     }

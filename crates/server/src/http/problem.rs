@@ -163,6 +163,11 @@ impl Problem {
         )
     }
 
+    /// 503 for what may be sent again after `retry_after_s` seconds: there is too much to do now.
+    pub fn overloaded(detail: impl Into<String>, retry_after_s: u32) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(retry_after_s)
+    }
+
     fn unavailable(cause: &(dyn std::error::Error + 'static), detail: &str) -> Self {
         tracing::error!(error = cause, "a store is unavailable");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", detail).retry_after(1)
@@ -209,8 +214,7 @@ impl From<AppendError> for Problem {
         let detail = error.to_string();
         match error {
             AppendError::Overloaded { retry_after_s, .. } => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", format!("Queue full: {detail}"))
-                    .retry_after(retry_after_s)
+                Self::overloaded(format!("Queue full: {detail}"), retry_after_s)
             }
             AppendError::TooLarge { .. } => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "batch-too-large", detail)

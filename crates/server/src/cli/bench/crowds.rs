@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::child::Server;
 use super::machine::Machine;
 use super::readers::{self, Readers};
-use super::report::shown;
+use super::report::{median, shown};
 use super::scratch::Scratch;
 use super::wire::Wire;
 use crate::cli::client::Client;
@@ -114,9 +114,7 @@ async fn fill(server: &Server, args: &Args) -> anyhow::Result<u64> {
     for first in (0..total).step_by(BATCH as usize) {
         let event = |n| json!({"type": "a", "sessionId": session(n), "content": "What is the difference between a lease and a loan?"});
         let body = Value::Array((first..first + BATCH).map(event).collect()).to_string();
-        let head =
-            format!("POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", body.len());
-        let reply = wire.exchange(format!("{head}{body}").as_bytes()).await?;
+        let reply = wire.post_events(&body).await?;
         if reply.status != 200 || reply.rejected > 0 {
             bail!("the server refused: {}", wire.last_answer());
         }
@@ -141,8 +139,7 @@ async fn pages(server: &Server, session: &str) -> anyhow::Result<Pages> {
                 bail!("a page was refused: {}", wire.last_answer());
             }
         }
-        times.sort_by(f64::total_cmp);
-        medians.push(times[READS / 2]);
+        medians.push(median(times).context("a page is read")?);
     }
     Ok(Pages { first_us: medians[0], last_us: medians[1] })
 }

@@ -44,9 +44,7 @@ pub(super) async fn measure(server: &Server, count: usize) -> anyhow::Result<Rea
     let idle_share = (processor_seconds(server.pid())? - worked) / IDLE.as_secs_f64();
     let mut wire = Wire::connect(server.address).await?;
     let sent = Instant::now();
-    let head =
-        format!("POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", EVENT.len());
-    let reply = wire.exchange(format!("{head}{EVENT}").as_bytes()).await?;
+    let reply = wire.post_events(EVENT).await?;
     if reply.status != 200 {
         bail!("the event was refused: {}", wire.last_answer());
     }

@@ -124,6 +124,14 @@ const ROWS: [Row; 22] = [
     row(Measure::FullStartPer10M, "… per 10 million events", MS).goal(Goal::Below(5000.0)),
 ];
 
+/// The median of `values`; `None` of none.
+pub(super) fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let upper = *values.get(values.len() / 2)?;
+    let is_even = values.len().is_multiple_of(2);
+    Some(if is_even { (values[values.len() / 2 - 1] + upper) / 2.0 } else { upper })
+}
+
 /// All that was measured.
 #[derive(Default)]
 pub(super) struct Numbers {
@@ -137,14 +145,7 @@ impl Numbers {
     }
 
     fn median(&self, measure: Measure) -> Option<f64> {
-        let mut values = self.values.get(&measure)?.clone();
-        values.sort_by(f64::total_cmp);
-        let middle = values.len() / 2;
-        if values.len().is_multiple_of(2) {
-            Some((values[middle - 1] + values[middle]) / 2.0)
-        } else {
-            Some(values[middle])
-        }
+        median(self.values.get(&measure)?.clone())
     }
 
     /// The row's ratio to a baseline: the median of one over that of the other.
@@ -244,6 +245,12 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn the_median_of_some_values() {
+        assert_eq!((median(vec![3.0, 1.0, 2.0]), median(vec![])), (Some(2.0), None));
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
+    }
 
     #[test]
     fn numbers_have_three_digits() {

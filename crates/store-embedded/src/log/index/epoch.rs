@@ -35,10 +35,10 @@ struct Current {
 
 impl Epochs {
     /// Takes in the hashes of a segment, all into the epoch that is returned.
-    pub(crate) fn enter(&self, hashes: &[u64]) -> Arc<Epoch> {
+    pub(crate) fn enter(&self, hashes: impl ExactSizeIterator<Item = u64>) -> Arc<Epoch> {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let epoch = current.with_room_for(hashes.len());
-        hashes.iter().for_each(|hash| epoch.0.insert(*hash));
+        hashes.for_each(|hash| epoch.0.insert(hash));
         epoch
     }
 }
@@ -70,7 +70,7 @@ mod tests {
                 .map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15))
                 .collect()
         };
-        let entered: Vec<_> = (0..30).map(|number| epochs.enter(&segment(number))).collect();
+        let entered: Vec<_> = (0..30).map(|number| epochs.enter(segment(number).into_iter())).collect();
         for (number, epoch) in entered.iter().enumerate() {
             assert!(segment(number).iter().all(|hash| epoch.may_hold(*hash)), "segment {number}");
         }

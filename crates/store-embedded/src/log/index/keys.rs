@@ -20,24 +20,24 @@ fn spread(bits: u32) -> u64 {
 
 impl Keys {
     pub(crate) fn get(&self, hash: u128) -> Option<KeyEntry> {
-        let bits = hash as u32;
-        let slot = self
-            .slots
-            .find(spread(bits), |slot| slot.0 == bits && self.entries[slot.1 as usize].0 == hash)?;
-        Some(self.entries[slot.1 as usize].1)
+        self.number(hash).map(|number| self.entries[number].1)
     }
 
     /// Remembers `entry`, in the place of an older one of the same hash.
     pub(crate) fn insert(&mut self, hash: u128, entry: KeyEntry) {
-        let (bits, entries) = (hash as u32, &mut self.entries);
-        let found =
-            self.slots.find(spread(bits), |slot| slot.0 == bits && entries[slot.1 as usize].0 == hash);
-        if let Some((_, number)) = found {
-            entries[*number as usize].1 = entry;
+        if let Some(number) = self.number(hash) {
+            self.entries[number].1 = entry;
             return;
         }
-        self.slots.insert_unique(spread(bits), (bits, entries.len() as u32), |slot| spread(slot.0));
-        entries.push((hash, entry));
+        let bits = hash as u32;
+        self.slots.insert_unique(spread(bits), (bits, self.entries.len() as u32), |slot| spread(slot.0));
+        self.entries.push((hash, entry));
+    }
+
+    fn number(&self, hash: u128) -> Option<usize> {
+        let bits = hash as u32;
+        let is_it = |slot: &(u32, u32)| slot.0 == bits && self.entries[slot.1 as usize].0 == hash;
+        self.slots.find(spread(bits), is_it).map(|slot| slot.1 as usize)
     }
 
     /// All of them, sorted by hash.

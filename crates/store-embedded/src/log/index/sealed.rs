@@ -127,7 +127,7 @@ impl SealedIndex {
             streams: Table::new(streams.0, streams.1, STREAM_BYTES, 0),
             keys: Table::new(keys.0, keys.1, KEY_BYTES, 8),
             filter: Filter::from_bytes(filter.1),
-            epoch: epochs.enter(&key_hashes(keys.1).collect::<Vec<_>>()),
+            epoch: epochs.enter(key_hashes(keys.1)),
         })
     }
 
@@ -253,6 +253,6 @@ fn sections_of(live: &LiveIndex) -> [Vec<u8>; SECTIONS] {
 }
 
 /// What filters hold of the keys: the lower half of each hash.
-fn key_hashes(keys: &[u8]) -> impl Iterator<Item = u64> {
+fn key_hashes(keys: &[u8]) -> impl ExactSizeIterator<Item = u64> {
     keys.chunks_exact(KEY_BYTES).map(|entry| u64_at(entry, 0))
 }

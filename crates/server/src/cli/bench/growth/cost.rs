@@ -40,12 +40,6 @@ impl Stretch {
     }
 }
 
-/// The middle one of `values`; 0 of none.
-pub(super) fn middle(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
-}
-
 /// Time that the threads of this process have been on a processor, in nanoseconds; of those that live.
 fn cpu_ns() -> anyhow::Result<u64> {
     let mut sum = 0;
@@ -69,10 +63,5 @@ mod tests {
         }
         let cost = stretch.end(1).unwrap();
         assert!(cost.cpu_us > 1000.0 && cost.wall_us >= 60_000.0, "{cost:?}");
-    }
-
-    #[test]
-    fn the_middle_of_some_values() {
-        assert_eq!((middle(vec![3.0, 1.0, 2.0]), middle(vec![])), (2.0, 0.0));
     }
 }

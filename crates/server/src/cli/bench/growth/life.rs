@@ -16,8 +16,9 @@ use tidegate_store_embedded::log::SegmentLog;
 use tidegate_store_embedded::views::EmbeddedViews;
 
 use super::super::bare_log;
+use super::super::report::median;
 use super::super::traffic::Said;
-use super::cost::{Cost, Stretch, middle};
+use super::cost::{Cost, Stretch};
 use crate::app::{self, LOG_DIR, VIEWS_FILE};
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
@@ -158,7 +159,7 @@ impl Life {
                 anyhow::ensure!(!page.events.is_empty(), "a session without events");
             }
         }
-        Ok(times.map(middle))
+        Ok(times.map(|times| median(times).unwrap_or_default()))
     }
 
     /// Bytes on disk.
