@@ -7,7 +7,7 @@ use anyhow::{Context, bail, ensure};
 use tidegate_domain::dedup::stream_hash;
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{EventLog, QuarantinedRange, Stored, Views};
+use tidegate_domain::ports::{EventLog, LogError, QuarantinedRange, Stored, Views};
 use tidegate_engine::pipeline::Pipeline;
 use tidegate_screening::LexicalScreener;
 
@@ -53,17 +53,18 @@ pub(crate) fn check(machine: &Machine) -> anyhow::Result<()> {
 
 /// Checks what a new process finds, before anything is sent again: a retry would complete half a batch.
 pub(crate) fn check_start(machine: &Machine, log: &dyn EventLog) {
-    // A read that fails is no breach.
-    let Ok(found) = read_all(log, !machine.world.is_damaged()) else { return };
-    let broken = {
-        let oracle = machine.oracle.borrow();
-        durable(&oracle, &found).and_then(|()| whole(&oracle, &found)).err()
-    };
     let mut oracle = machine.oracle.borrow_mut();
-    match broken {
-        Some(law) => oracle.breaks(format!("at a start: {law:#}")),
+    let checked = read_all(log, !machine.world.is_damaged()).and_then(|found| {
+        durable(&oracle, &found)?;
+        whole(&oracle, &found)?;
+        Ok(found)
+    });
+    match checked {
         // Whoever reads now sees all of it.
-        None => found.records.values().for_each(|record| oracle.sees(record, log.tail())),
+        Ok(found) => found.records.values().for_each(|record| oracle.sees(record, log.tail())),
+        // A read that fails is no breach.
+        Err(error) if error.is::<LogError>() => {}
+        Err(law) => oracle.breaks(format!("at a start: {law:#}")),
     }
 }
 

@@ -97,11 +97,13 @@ pub fn stored(outcome: Appended) -> Receipt {
 pub async fn read_all(log: &dyn EventLog, max_bytes: usize) -> Vec<Stored> {
     let (mut records, mut from) = (Vec::new(), Position(0));
     loop {
+        // What is appended while this reads may be missed.
+        let tail = log.tail();
         let page = log.read(from, max_bytes).await.expect("the log can be read");
         let next = page.next.expect("a read says where to go on");
         assert!(page.records.iter().all(|r| (from..next).contains(&r.receipt.position)), "inside its page");
         if page.records.is_empty() {
-            assert!(next >= from && next >= log.tail(), "an empty page is the tail");
+            assert!(next >= from && next >= tail, "an empty page is the tail");
             return records;
         }
         records.extend(page.records);
