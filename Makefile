@@ -12,12 +12,13 @@ help: ## list these targets
 run: ## serve in development mode on the loopback address
 	cargo run $(CARGO_FLAGS) --release --bin tidegate -- serve --dev
 
+# Beside a PostgreSQL and a Redis of its own (.ci/servers): install the packages postgresql and redis-server.
 test: ## every test of the workspace, doc tests too; with cargo-nextest where it is installed
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -x; cargo test $(CARGO_FLAGS) --workspace --doc && \
-		cargo nextest run $(CARGO_FLAGS) --workspace --no-fail-fast; \
+		.ci/servers cargo nextest run $(CARGO_FLAGS) --workspace --no-fail-fast; \
 	else \
-		set -x; cargo test $(CARGO_FLAGS) --workspace --no-fail-fast; \
+		set -x; .ci/servers cargo test $(CARGO_FLAGS) --workspace --no-fail-fast; \
 	fi
 
 # SQLite syncs less slowly in memory, and a simulated disk needs no real one.

@@ -21,5 +21,6 @@ pub mod limits;
 pub mod ports;
 pub mod record;
 pub mod risk;
+pub mod risk_range;
 pub mod session;
 pub mod time;

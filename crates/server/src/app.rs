@@ -10,7 +10,7 @@ use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, Views};
 use tidegate_domain::risk::HalfLife;
 use tidegate_engine::access::Access;
 use tidegate_engine::intake::{Intake, Mask, MaskRule, RegexMask};
-use tidegate_engine::pipeline::Pipeline;
+use tidegate_engine::pipeline::{Pipeline, WholeLog};
 use tidegate_engine::query::{Limits, Query};
 use tidegate_screening::{LexicalScreener, Lexicon};
 use tidegate_store_embedded::control::EmbeddedControl;
@@ -216,7 +216,7 @@ pub async fn assemble(
     let observer = Arc::new(PipelineObserver { metrics: Arc::clone(&metrics), clock: Arc::clone(&clock) });
     let half_life = half_life(&config);
     let pipeline = Pipeline::open(
-        Arc::clone(&log),
+        Arc::new(WholeLog(Arc::clone(&log))),
         Arc::clone(&views),
         Arc::clone(&screener),
         observer,

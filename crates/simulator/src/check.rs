@@ -8,7 +8,7 @@ use tidegate_domain::dedup::stream_hash;
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{EventLog, LogError, QuarantinedRange, Stored, Views};
-use tidegate_engine::pipeline::Pipeline;
+use tidegate_engine::pipeline::{Pipeline, WholeLog};
 use tidegate_screening::LexicalScreener;
 
 use crate::client::PROJECT;
@@ -191,7 +191,14 @@ fn rebuilt(machine: &Machine, log: &Arc<dyn EventLog>) -> anyhow::Result<()> {
     let rebuilt = Arc::new(folder.open()?);
     let views: Arc<dyn Views> = rebuilt.clone();
     let screener = Arc::new(LexicalScreener::default());
-    let pipeline = Pipeline::open(Arc::clone(log), views, screener, Arc::new(Deaf), HALF_LIFE, 1 << 20);
+    let pipeline = Pipeline::open(
+        Arc::new(WholeLog(Arc::clone(log))),
+        views,
+        screener,
+        Arc::new(Deaf),
+        HALF_LIFE,
+        1 << 20,
+    );
     let mut pipeline = wait_for(pipeline)??;
     wait_for(pipeline.catch_up(|_| ()))?.map_err(|error| anyhow::anyhow!(error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use anyhow::{Context as _, anyhow};
 use tidegate_domain::ports::{EventLog, Retention, Views};
 use tidegate_engine::intake::Intake;
-use tidegate_engine::pipeline::{BatchReport, Observer, Pipeline};
+use tidegate_engine::pipeline::{BatchReport, Observer, Pipeline, WholeLog};
 use tidegate_screening::LexicalScreener;
 use tidegate_store_embedded::log::{SegmentLog, Steps};
 
@@ -112,7 +112,7 @@ impl Machine {
         let folder = self.views.path("");
         let views = Arc::new(StormyViews { views, world: Arc::clone(&self.world), folder });
         let pipeline = Pipeline::open(
-            Arc::clone(log),
+            Arc::new(WholeLog(Arc::clone(log))),
             Arc::clone(&views) as Arc<dyn Views>,
             Arc::new(LexicalScreener::default()),
             Arc::new(Deaf),

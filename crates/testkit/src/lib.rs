@@ -2,6 +2,8 @@
 
 pub mod control;
 pub mod event_log;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod property;
 pub mod views;
 pub mod world;

@@ -3,6 +3,7 @@
 
 mod control;
 mod event_log;
+mod feed;
 mod views;
 mod world;
 
@@ -11,5 +12,6 @@ pub use event_log::{
     AppendBatch, AppendError, Appended, Deleted, EventLog, LogError, LogStatus, NewRecord, Page,
     QuarantinedRange, Receipt, Retention, Stored,
 };
+pub use feed::Feed;
 pub use views::{Assessed, Parked, RiskyPage, SessionPage, SessionRow, Views, ViewsBatch, ViewsError};
 pub use world::{Clock, Entropy};

@@ -6,13 +6,14 @@
 
 mod fold;
 mod sessions;
+mod whole_log;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidegate_domain::assessment::Screener;
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{EventLog, LogError, Stored, Views, ViewsError};
+use tidegate_domain::ports::{Feed, LogError, Stored, Views, ViewsError};
 use tidegate_domain::risk::HalfLife;
 use tidegate_domain::time::UnixMs;
 use tokio::sync::watch;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use fold::Folded;
 use sessions::SessionCache;
+pub use whole_log::WholeLog;
 
 /// Shortest and longest pause before a failed step is tried again.
 const RETRY_MIN: Duration = Duration::from_millis(50);
@@ -77,7 +79,7 @@ fn gathering(events: u64) -> Duration {
 
 /// Folds the log of one shard into Views.
 pub struct Pipeline {
-    log: Arc<dyn EventLog>,
+    feed: Arc<dyn Feed>,
     views: Arc<dyn Views>,
     screener: Arc<dyn Screener>,
     observer: Arc<dyn Observer>,
@@ -92,7 +94,7 @@ pub struct Pipeline {
 impl Pipeline {
     /// A pipeline that goes on where Views' checkpoint stands.
     pub async fn open(
-        log: Arc<dyn EventLog>,
+        feed: Arc<dyn Feed>,
         views: Arc<dyn Views>,
         screener: Arc<dyn Screener>,
         observer: Arc<dyn Observer>,
@@ -102,7 +104,7 @@ impl Pipeline {
         let checkpoint = watch::Sender::new(views.checkpoint().await?);
         let cache = SessionCache::new(CACHED_SESSIONS_MAX);
         Ok(Self {
-            log,
+            feed,
             views,
             screener,
             observer,
@@ -127,7 +129,7 @@ impl Pipeline {
                 Ok(0) => {
                     let from = *self.checkpoint.borrow();
                     tokio::select! {
-                        () = self.log.wait_past(from) => {}
+                        () = self.feed.wait_past(from) => {}
                         () = stop.cancelled() => {}
                     }
                 }
@@ -175,7 +177,7 @@ impl Pipeline {
             self.is_unsure = false;
         }
         let from = *self.checkpoint.borrow();
-        let page = self.log.read(from, self.batch_max_bytes).await?;
+        let page = self.feed.read(from, self.batch_max_bytes).await?;
         let next = page.next.unwrap_or(from).max(from);
         if next == from {
             return Ok(0);
@@ -193,6 +195,7 @@ impl Pipeline {
         report.total = started.elapsed();
         self.observer.committed(&report);
         self.checkpoint.send_replace(next);
+        self.feed.folded(next).await;
         Ok(next.0 - from.0)
     }
 

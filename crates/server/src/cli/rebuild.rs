@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use serde_json::json;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{EventLog, Views};
-use tidegate_engine::pipeline::{BatchReport, Observer, Pipeline};
+use tidegate_engine::pipeline::{BatchReport, Observer, Pipeline, WholeLog};
 use tidegate_store_embedded::views::EmbeddedViews;
 
 use super::command::RebuildArgs;
@@ -73,7 +73,7 @@ async fn fold(
     views: Arc<dyn Views>,
     config: &Config,
 ) -> anyhow::Result<()> {
-    let log: Arc<dyn EventLog> = stores.log.clone();
+    let log = Arc::new(WholeLog(stores.log.clone()));
     let bytes = config.pipeline.batch_max_bytes;
     let mut pipeline =
         Pipeline::open(log, views, screener, Arc::new(Silent), app::half_life(config), bytes).await?;

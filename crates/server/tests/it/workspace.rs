@@ -13,9 +13,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("screening", &["domain"]),
     ("engine", &["domain"]),
     ("store-embedded", &["domain"]),
+    ("store-postgres", &["domain"]),
     ("testkit", &["domain"]),
     ("simulator", &["domain", "screening", "engine", "store-embedded", "testkit"]),
-    ("server", &["domain", "screening", "engine", "store-embedded"]),
+    ("server", &["domain", "screening", "engine", "store-embedded", "store-postgres"]),
     ("fuzzing", &["domain", "engine", "store-embedded", "server", "simulator", "testkit"]),
 ];
 

@@ -6,7 +6,7 @@
 //!
 //! - `schema`: the tables, and what is done with a file found at start.
 //! - `writer`, `known`, `session_rows`, `assessments`, `parked`: one batch in, one transaction.
-//! - `readers`, `session_list`, `risk_range`, `sql`: what readers ask for, in bounded work.
+//! - `readers`, `session_list`, `sql`: what readers ask for, in bounded work.
 //! - `blob`: the bytes of counts, patterns and flags. `dump`: every row as text.
 
 mod assessments;
@@ -15,7 +15,6 @@ mod dump;
 mod known;
 mod parked;
 mod readers;
-mod risk_range;
 mod schema;
 mod session_list;
 mod session_rows;

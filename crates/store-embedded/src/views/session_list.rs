@@ -12,9 +12,9 @@ use rusqlite::types::Value;
 use tidegate_domain::filter::{Order, SessionCursor, SessionQuery, SessionSort};
 use tidegate_domain::ports::{SessionPage, SessionRow};
 use tidegate_domain::risk::HalfLife;
+use tidegate_domain::risk_range::{NO_RANK, ranks};
 
-use super::risk_range::ranks;
-use super::session_rows::{COLUMNS, NO_RANK, read};
+use super::session_rows::{COLUMNS, read};
 use super::sql::Sql;
 use super::writer::project_no;
 

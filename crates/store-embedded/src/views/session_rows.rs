@@ -3,15 +3,13 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row as Found, params};
 use tidegate_domain::assessment::RiskScore;
 use tidegate_domain::risk::{Evidence, HalfLife};
+use tidegate_domain::risk_range::NO_RANK;
 use tidegate_domain::session::{Session, SessionKey};
 use tidegate_domain::time::UnixMs;
 
 use super::blob;
 use super::known::{Known, Project, Row};
 use super::writer::{project, project_no, yield_after};
-
-/// The rank of a session without evidence: below every rank there is, and finite, so that a cursor can hold it.
-pub(super) const NO_RANK: f64 = -1e308;
 
 /// The columns that [`read`] expects, in its order.
 pub(super) const COLUMNS: &str = "s.created_at_ms, s.first_activity_at_ms, s.last_activity_at_ms, s.event_count, \

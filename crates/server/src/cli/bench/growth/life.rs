@@ -9,7 +9,7 @@ use tidegate_domain::filter::{EventCursor, EventFilter, Order};
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{AppendBatch, Appended, EventLog, Views};
 use tidegate_engine::intake::{FingerprintRule, Intake};
-use tidegate_engine::pipeline::{BatchReport, Observer, Pipeline};
+use tidegate_engine::pipeline::{BatchReport, Observer, Pipeline, WholeLog};
 use tidegate_engine::query::{Limits, Query};
 use tidegate_store_embedded::disk::RealDisk;
 use tidegate_store_embedded::log::SegmentLog;
@@ -122,7 +122,7 @@ impl Life {
         let (half_life, version) = (app::half_life(&self.config), app::fold_version(screener.as_ref()));
         let views: Arc<dyn Views> =
             Arc::new(EmbeddedViews::open(&self.data.join(VIEWS_FILE), half_life, &version)?);
-        let log = Arc::clone(&self.log) as Arc<dyn EventLog>;
+        let log = Arc::new(WholeLog(Arc::clone(&self.log) as Arc<dyn EventLog>));
         let bytes = self.config.pipeline.batch_max_bytes;
         let pipeline =
             Pipeline::open(log, Arc::clone(&views), screener, Arc::new(Silent), half_life, bytes).await?;

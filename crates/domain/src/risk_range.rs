@@ -1,8 +1,11 @@
 //! A filter by current risk as a range of ranks, which an index can serve.
 
-use tidegate_domain::assessment::RiskScore;
-use tidegate_domain::risk::{EVIDENCE_MAX, Evidence, HalfLife, rank_of};
-use tidegate_domain::time::UnixMs;
+use crate::assessment::RiskScore;
+use crate::risk::{EVIDENCE_MAX, Evidence, HalfLife, rank_of};
+use crate::time::UnixMs;
+
+/// The rank of a session without evidence: below every rank there is, and finite, so that a cursor can hold it.
+pub const NO_RANK: f64 = -1e308;
 
 /// Evidence below this counts as none (`domain::risk`, held by `the_domain_forgets_evidence_below_this`).
 const EVIDENCE_MIN: f64 = 1e-6;
@@ -12,12 +15,7 @@ const EVIDENCE_MIN: f64 = 1e-6;
 /// - Faded sessions have risk 0 whatever their rank: they meet every `max` and no `min` above 0.
 /// - No session has more risk than [`EVIDENCE_MAX`] gives, so a `min` above that is met by none.
 /// - Exact up to the rounding of a rank, about 1e-10 of the evidence, if no evidence is later than `now`.
-pub(super) fn ranks(
-    min: Option<RiskScore>,
-    max: Option<RiskScore>,
-    now: UnixMs,
-    half_life: HalfLife,
-) -> (f64, f64) {
+pub fn ranks(min: Option<RiskScore>, max: Option<RiskScore>, now: UnixMs, half_life: HalfLife) -> (f64, f64) {
     let faded = rank(EVIDENCE_MIN, now, half_life);
     let highest = Evidence { amount: EVIDENCE_MAX, at: now }.risk_at(now, half_life);
     let low = match min {

@@ -1,0 +1,127 @@
+//! Control in schema `control`: projects and keys.
+//!
+//! Every change moves `control.version` in its transaction, by triggers: so does one made by hand.
+
+use async_trait::async_trait;
+use tidegate_domain::id::ProjectId;
+use tidegate_domain::ports::{Control, ControlError, KeyRecord, Scopes};
+use tidegate_domain::time::UnixMs;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row};
+
+use crate::database::{Database, DatabaseError};
+use crate::value::Moment;
+
+/// The organisation of every project, until there are others.
+const DEFAULT_ORGANIZATION: &str = "default-org";
+
+/// Projects and keys of one database.
+pub struct PostgresControl {
+    database: Database,
+}
+
+impl PostgresControl {
+    /// Control in `database`.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, ControlError> {
+        let client = self.database.connection().await.map_err(unavailable)?;
+        let statement = client.prepare_cached(sql).await.map_err(refused)?;
+        client.execute(&statement, params).await.map_err(refused)
+    }
+
+    async fn query(&self, sql: &str) -> Result<Vec<Row>, ControlError> {
+        let client = self.database.connection().await.map_err(unavailable)?;
+        let statement = client.prepare_cached(sql).await.map_err(refused)?;
+        client.query(&statement, &[]).await.map_err(refused)
+    }
+}
+
+fn unavailable(error: DatabaseError) -> ControlError {
+    ControlError::Unavailable(error.into())
+}
+
+fn refused(error: Error) -> ControlError {
+    match error.code() {
+        Some(&SqlState::UNIQUE_VIOLATION) => ControlError::Conflict,
+        _ => unavailable(error.into()),
+    }
+}
+
+#[async_trait]
+impl Control for PostgresControl {
+    async fn create_project(&self, id: &ProjectId, now: UnixMs) -> Result<(), ControlError> {
+        let sql = "INSERT INTO control.projects (id, organization_id, created_at) VALUES ($1, $2, $3)";
+        self.execute(sql, &[&id.as_str(), &DEFAULT_ORGANIZATION, &Moment(now)]).await.map(drop)
+    }
+
+    async fn projects(&self) -> Result<Vec<ProjectId>, ControlError> {
+        let rows = self.query("SELECT id FROM control.projects ORDER BY id").await?;
+        rows.iter().map(|row| project(row, 0)).collect()
+    }
+
+    async fn insert_key(&self, key: &KeyRecord) -> Result<(), ControlError> {
+        let sql = "INSERT INTO control.api_keys
+                (id, hash, project_id, scopes, label, created_at, expires_at, revoked_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let scopes = key.scopes.to_string();
+        let scopes: Vec<_> = scopes.split(',').filter(|scope| !scope.is_empty()).collect();
+        let (hash, project) = (key.hash.as_slice(), key.project.as_str());
+        let [created, expires, revoked] =
+            [Some(key.created_at), key.expires_at, key.revoked_at].map(|at| at.map(Moment));
+        self.execute(sql, &[&key.id, &hash, &project, &scopes, &key.label, &created, &expires, &revoked])
+            .await
+            .map(drop)
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyRecord>, ControlError> {
+        let sql = "SELECT id, hash, project_id, scopes, label, created_at, expires_at, revoked_at
+            FROM control.api_keys ORDER BY created_at, no";
+        self.query(sql).await?.iter().map(key).collect()
+    }
+
+    /// Keeps the first revocation: a later one, or an earlier clock, moves nothing (C3).
+    async fn revoke_key(&self, id: &str, now: UnixMs) -> Result<bool, ControlError> {
+        let sql = "UPDATE control.api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1";
+        Ok(self.execute(sql, &[&id, &Moment(now)]).await? > 0)
+    }
+
+    async fn expire_key(&self, id: &str, at: UnixMs) -> Result<bool, ControlError> {
+        let sql = "UPDATE control.api_keys SET expires_at = $2 WHERE id = $1";
+        Ok(self.execute(sql, &[&id, &Moment(at)]).await? > 0)
+    }
+
+    async fn version(&self) -> Result<u64, ControlError> {
+        let rows = self.query("SELECT version FROM control.version").await?;
+        Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0) as u64))
+    }
+}
+
+fn project(row: &Row, index: usize) -> Result<ProjectId, ControlError> {
+    let id: &str = row.get(index);
+    id.parse().map_err(|_| unreadable(format!("the project id `{id}`")))
+}
+
+fn key(row: &Row) -> Result<KeyRecord, ControlError> {
+    let scopes: Vec<&str> = row.get(3);
+    let moment = |index| row.get::<_, Option<Moment>>(index).map(|Moment(at)| at);
+    let Moment(created_at) = row.get(5);
+    Ok(KeyRecord {
+        id: row.get(0),
+        hash: row.get::<_, &[u8]>(1).try_into().map_err(|_| unreadable("the hash of a key".to_owned()))?,
+        project: project(row, 2)?,
+        scopes: Scopes::parse(&scopes.join(","))
+            .map_err(|scope| unreadable(format!("the scope `{scope}`")))?,
+        label: row.get(4),
+        created_at,
+        expires_at: moment(6),
+        revoked_at: moment(7),
+    })
+}
+
+fn unreadable(what: String) -> ControlError {
+    unavailable(DatabaseError::Unreadable { what })
+}

@@ -1,0 +1,28 @@
+//! Every row of Views as text, in an order that does not depend on how the log was cut into batches, or by how many
+//! workers it was folded (V5). The number of a session is left out: it depends on both.
+
+use crate::database::{Database, DatabaseError};
+
+const TABLES: [&str; 5] = [
+    "SELECT 'rules ' || to_json(r)::text FROM views.rules r",
+    "SELECT 'shard ' || shard || ' ' || checkpoint FROM views.shards ORDER BY shard",
+    "SELECT 'session ' || (to_jsonb(s) - 'no')::text FROM views.sessions s ORDER BY project, id",
+    "SELECT 'assessment ' || to_jsonb(a)::text FROM views.assessments a ORDER BY project, position",
+    "SELECT 'parked ' || to_jsonb(p)::text FROM views.parked p ORDER BY project, position",
+];
+
+/// The lines, as one moment shows them.
+pub(super) async fn lines(database: &Database) -> Result<Vec<String>, DatabaseError> {
+    let mut client = database.connection().await?;
+    let tx = client
+        .build_transaction()
+        .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await?;
+    let mut lines = Vec::new();
+    for table in TABLES {
+        lines.extend(tx.query(table, &[]).await?.iter().map(|row| row.get::<_, String>(0)));
+    }
+    Ok(lines)
+}

@@ -1,0 +1,9 @@
+//! The laws of the ports on PostgreSQL, and what only this store promises. Needs a server: see `.ci/servers`.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot make its world fails")]
+
+mod control;
+mod event_log;
+mod migrations;
+mod rig;
+mod views;
