@@ -11,10 +11,13 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
 use tidegate_engine::pipeline::Pipeline;
-use tidegate_server::app::{self, App, Ports};
+use tidegate_server::app::{self, App};
 use tidegate_server::config::Config;
 use tidegate_server::http::auth::Peer;
 use tidegate_server::http::router::router;
+use tidegate_server::metrics::Metrics;
+use tidegate_server::pipelines::open_whole;
+use tidegate_server::stores::{CONTROL_FILE, Ports, VIEWS_FILE};
 use tidegate_simulator::memory_disk::MemoryDisk;
 use tidegate_store_embedded::control::EmbeddedControl;
 use tidegate_store_embedded::views::EmbeddedViews;
@@ -117,8 +120,8 @@ async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
     let config = small();
     let screener = app::screener(&config).expect("the built-in words");
     let version = app::fold_version(screener.as_ref());
-    let views = EmbeddedViews::open(&dir.path().join(app::VIEWS_FILE), app::half_life(&config), &version);
-    let control = EmbeddedControl::open(&dir.path().join(app::CONTROL_FILE));
+    let views = EmbeddedViews::open(&dir.path().join(VIEWS_FILE), app::half_life(&config), &version);
+    let control = EmbeddedControl::open(&dir.path().join(CONTROL_FILE));
     let ports = Ports {
         log,
         views: Arc::new(views.expect("views open")),
@@ -126,6 +129,10 @@ async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
         clock: Arc::new(ManualClock::default()),
         entropy: Arc::new(SeededEntropy::new(1)),
     };
-    let app = app::assemble(config, ports, screener, CancellationToken::new()).await;
-    app.expect("the parts fit together")
+    let metrics = Arc::new(Metrics::new().expect("every metric is declared once"));
+    let folding = app::folding(&config, &screener, &ports.clock, &metrics);
+    let pipeline = open_whole(ports.log.clone(), ports.views.clone(), &folding).await.expect("views answer");
+    let checkpoint = pipeline.checkpoint();
+    let app = app::assemble(config, ports, screener, checkpoint, metrics, CancellationToken::new()).await;
+    (app.expect("the parts fit together"), pipeline)
 }

@@ -1,6 +1,5 @@
 //! What every handler works with, and how it is put together.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -10,18 +9,11 @@ use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, Views};
 use tidegate_domain::risk::HalfLife;
 use tidegate_engine::access::Access;
 use tidegate_engine::intake::{Intake, Mask, MaskRule, RegexMask};
-use tidegate_engine::pipeline::{Pipeline, WholeLog};
 use tidegate_engine::query::{Limits, Query};
 use tidegate_screening::{LexicalScreener, Lexicon};
-use tidegate_store_embedded::control::EmbeddedControl;
-use tidegate_store_embedded::disk::RealDisk;
-use tidegate_store_embedded::lock::DirectoryLock;
-use tidegate_store_embedded::log::{LogConfig, QueueLimits, SegmentLog};
-use tidegate_store_embedded::views::EmbeddedViews;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
 use crate::http::admission::Admission;
 use crate::http::auth::DEV_PROJECT;
@@ -29,13 +21,8 @@ use crate::http::body::Bodies;
 use crate::http::lag::Lag;
 use crate::http::observe::RequestIds;
 use crate::metrics::{Gauges, Metrics, PipelineObserver};
-
-/// The log's directory inside the data directory.
-pub const LOG_DIR: &str = "log";
-/// The file of Views inside the data directory.
-pub const VIEWS_FILE: &str = "views.sqlite";
-/// The file of Control inside the data directory.
-pub const CONTROL_FILE: &str = "control.sqlite";
+use crate::pipelines::Folding;
+use crate::stores::Ports;
 
 /// The running parts of a server.
 pub struct App {
@@ -94,17 +81,6 @@ impl App {
     }
 }
 
-/// The stores of a data directory, held by this process alone.
-pub struct Stores {
-    /// The log; closed by [`SegmentLog::close`].
-    pub log: Arc<SegmentLog>,
-    /// Views.
-    pub views: Arc<EmbeddedViews>,
-    /// Projects and keys.
-    pub control: Arc<EmbeddedControl>,
-    _lock: DirectoryLock,
-}
-
 /// The version of what the pipeline derives: another one means that Views are folded again.
 pub fn fold_version(screener: &dyn Screener) -> String {
     format!("fold-1/{}", screener.version())
@@ -127,108 +103,36 @@ pub fn screener(config: &Config) -> anyhow::Result<Arc<dyn Screener>> {
     Ok(Arc::new(LexicalScreener::new(&lexicon).context("screening words")?))
 }
 
-/// How the log is kept.
-pub fn log_config(config: &Config) -> LogConfig {
-    let intake = &config.intake;
-    let queue = QueueLimits {
-        depth_max: intake.queue_depth_max,
-        bytes_max: intake.queue_max_bytes,
-        threshold: if intake.backpressure_enabled { intake.backpressure_threshold } else { 1.0 },
-        retry_after_s: intake.retry_after_s,
-    };
-    LogConfig {
-        segment_max_bytes: config.log.segment_max_bytes,
-        recent_max_bytes: config.log.recent_max_bytes,
-        queue,
-        ..LogConfig::default()
+/// What every pipeline of this process folds with, under these settings.
+pub fn folding(
+    config: &Config,
+    screener: &Arc<dyn Screener>,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
+) -> Folding {
+    Folding {
+        screener: Arc::clone(screener),
+        observer: Arc::new(PipelineObserver { metrics: Arc::clone(metrics), clock: Arc::clone(clock) }),
+        half_life: half_life(config),
+        batch_max_bytes: config.pipeline.batch_max_bytes,
     }
 }
 
-/// Takes the data directory and opens what is in it.
-pub fn open_stores(config: &Config, screener: &dyn Screener) -> anyhow::Result<Stores> {
-    let dir = &config.server.data_dir;
-    tidegate_store_embedded::disk::make_dir(dir)
-        .with_context(|| format!("data directory {}", dir.display()))?;
-    let lock = DirectoryLock::take(dir).with_context(|| format!("data directory {}", dir.display()))?;
-    let log = open_log(&dir.join(LOG_DIR), config)?;
-    let (views, version) = (dir.join(VIEWS_FILE), fold_version(screener));
-    let views = EmbeddedViews::open_for(&views, half_life(config), &version, log.tail())
-        .context("views cannot be opened")?;
-    let control = open_control(&dir.join(CONTROL_FILE), log.tail())?;
-    Ok(Stores { log: Arc::new(log), views: Arc::new(views), control: Arc::new(control), _lock: lock })
-}
-
-/// Opens Control; a new one beside a log with events means that keys were lost, which must not pass in silence.
-fn open_control(path: &Path, log_end: Position) -> anyhow::Result<EmbeddedControl> {
-    let is_missing = !path.metadata().is_ok_and(|file| file.len() > 0);
-    if is_missing && log_end > Position::default() {
-        tracing::error!(
-            path = %path.display(),
-            "the log holds events, but projects and keys are missing: a new, empty file is made, and keys made before are \
-             refused; to have them back, stop, and restore the file from a backup"
-        );
-    }
-    EmbeddedControl::open(path).context("control cannot be opened, `tidegate doctor` says more")
-}
-
-fn open_log(dir: &Path, config: &Config) -> anyhow::Result<SegmentLog> {
-    let disk = RealDisk::open(dir).with_context(|| format!("log directory {}", dir.display()))?;
-    SegmentLog::open(Box::new(disk), log_config(config), Arc::new(SystemClock), Arc::new(SystemEntropy))
-        .context("the log cannot be opened")
-}
-
-/// What an [`App`] stands on.
-pub struct Ports {
-    /// The log.
-    pub log: Arc<dyn EventLog>,
-    /// Views.
-    pub views: Arc<dyn Views>,
-    /// Projects and keys.
-    pub control: Arc<dyn Control>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// Randomness.
-    pub entropy: Arc<dyn Entropy>,
-}
-
-impl Stores {
-    /// These stores, with the system's time and randomness.
-    pub fn ports(&self) -> Ports {
-        Ports {
-            log: self.log.clone(),
-            views: self.views.clone(),
-            control: self.control.clone(),
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(SystemEntropy),
-        }
-    }
-}
-
-/// Puts the parts together over `ports`. The pipeline is returned apart: it runs on a thread of its own.
+/// Puts the parts together over `ports`. `checkpoint`: up to where everything is folded, as it moves.
 pub async fn assemble(
     config: Config,
     ports: Ports,
     screener: Arc<dyn Screener>,
+    checkpoint: watch::Receiver<Position>,
+    metrics: Arc<Metrics>,
     stop: CancellationToken,
-) -> anyhow::Result<(App, Pipeline)> {
+) -> anyhow::Result<App> {
     let Ports { log, views, control, clock, entropy } = ports;
-    let metrics = Arc::new(Metrics::new().context("metrics")?);
-    let observer = Arc::new(PipelineObserver { metrics: Arc::clone(&metrics), clock: Arc::clone(&clock) });
-    let half_life = half_life(&config);
-    let pipeline = Pipeline::open(
-        Arc::new(WholeLog(Arc::clone(&log))),
-        Arc::clone(&views),
-        Arc::clone(&screener),
-        observer,
-        half_life,
-        config.pipeline.batch_max_bytes,
-    )
-    .await?;
     let query = Query::new(
         Arc::clone(&log),
         Arc::clone(&views),
-        pipeline.checkpoint(),
-        half_life,
+        checkpoint,
+        half_life(&config),
         Limits {
             scan_max_records: config.query.scan_max_records,
             page_max_bytes: config.query.page_max_bytes,
@@ -238,7 +142,7 @@ pub async fn assemble(
     let lag = Arc::new(Lag::default());
     let mut seed = [0; 16];
     entropy.fill(&mut seed);
-    let app = App {
+    Ok(App {
         intake: Intake::new(Arc::clone(&log), mask(&config)?),
         query,
         access,
@@ -255,8 +159,7 @@ pub async fn assemble(
         dev_project: DEV_PROJECT.parse().context("the development project")?,
         stop,
         config,
-    };
-    Ok((app, pipeline))
+    })
 }
 
 /// The keys of Control and of the settings.

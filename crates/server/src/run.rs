@@ -3,28 +3,27 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
 use tidegate_domain::ports::Scopes;
-use tidegate_engine::pipeline::Pipeline;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{self, App, Stores};
-use crate::config::Config;
+use crate::app::{self, App};
+use crate::config::{Config, Role};
 use crate::http::router::router;
 use crate::http::serve::Serving;
+use crate::metrics::Metrics;
 use crate::open_files;
+use crate::pipelines::Pipelines;
 use crate::retention;
+use crate::stores::Stores;
 
 /// Says where a running server listens, for the other commands; beside the log.
 pub const SERVER_FILE: &str = "server.json";
-/// Added to the pipeline thread's niceness: about a third of another thread's share when both want to run.
-const PIPELINE_NICENESS: i32 = 5;
 /// Sockets that wait to be accepted, per listener.
 const BACKLOG: i32 = 1024;
 
@@ -35,26 +34,32 @@ pub struct Running {
     app: Arc<App>,
     stores: Stores,
     tasks: TaskTracker,
-    pipeline: Option<JoinHandle<()>>,
-    pipeline_stop: CancellationToken,
+    pipelines: Pipelines,
     server_file: PathBuf,
 }
 
 /// Starts a server; when this returns it answers on every address.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
     let screener = app::screener(&config)?;
-    let stores = app::open_stores(&config, screener.as_ref())?;
+    let stores = Stores::open(&config, screener.as_ref()).await?;
     let listeners = bind(&config.server.listen)?;
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
-    let (app, pipeline) = app::assemble(config, stores.ports(), screener, CancellationToken::new()).await?;
+    let metrics = Arc::new(Metrics::new().context("metrics")?);
+    let ports = stores.ports();
+    let folding = app::folding(&config, &screener, &ports.clock, &metrics);
+    let pipelines = Pipelines::start(&config, &stores, &ports, folding, &metrics).await?;
+    let (stop, roles) = (CancellationToken::new(), config.server.roles.clone());
+    let app = app::assemble(config, ports, screener, pipelines.checkpoint(), metrics, stop).await?;
     let app = Arc::new(app);
-    announce_owner_key(&app).await?;
+    if app.config.server.has_role(Role::Api) {
+        announce_owner_key(&app).await?;
+    }
 
-    let (tasks, pipeline_stop) = (TaskTracker::new(), CancellationToken::new());
-    let pipeline =
-        app.config.pipeline.enabled.then(|| run_pipeline(pipeline, pipeline_stop.clone())).transpose()?;
+    let tasks = TaskTracker::new();
     tasks.spawn(watch_keys(Arc::clone(&app)));
-    tasks.spawn(retention::run(Arc::clone(&app)));
+    if app.config.server.has_role(Role::Worker) {
+        tasks.spawn(retention::run(Arc::clone(&app)));
+    }
     tasks.spawn(watch_lag(Arc::clone(&app)));
     let serving = Serving {
         router: router(Arc::clone(&app)),
@@ -68,9 +73,14 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         tasks.spawn(serving.clone().accept(listener));
     }
     let server_file = app.config.server.data_dir.join(SERVER_FILE);
-    write_server_file(&server_file, &addresses)?;
-    tracing::info!(?addresses, data_dir = %app.config.server.data_dir.display(), dev = app.config.server.dev, "tidegate is up");
-    Ok(Running { addresses, app, stores, tasks, pipeline, pipeline_stop, server_file })
+    let written = write_server_file(&server_file, &addresses);
+    if matches!(stores, Stores::Embedded(_)) {
+        written?;
+    }
+    tracing::info!(
+        ?addresses, ?roles, store = %stores.name(&app.config), dev = app.config.server.dev, "tidegate is up"
+    );
+    Ok(Running { addresses, app, stores, tasks, pipelines, server_file })
 }
 
 fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
@@ -101,25 +111,6 @@ async fn announce_owner_key(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the pipeline on a thread of its own, so that its work never delays a request.
-fn run_pipeline(pipeline: Pipeline, stop: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let thread = std::thread::Builder::new().name("pipeline".into());
-    Ok(thread.spawn(move || {
-        step_back();
-        runtime.block_on(pipeline.run(stop));
-    })?)
-}
-
-/// Lets the threads that acknowledge go first when the processor is short: the pipeline can catch up, a client waits.
-fn step_back() {
-    if let Err(error) =
-        rustix::process::setpriority_process(Some(rustix::thread::gettid()), PIPELINE_NICENESS)
-    {
-        tracing::debug!(error = %error, "the pipeline keeps its priority");
-    }
-}
-
 /// Reads the keys again when another process changed them (law A2).
 async fn watch_keys(app: Arc<App>) {
     let mut tick = tokio::time::interval(Duration::from_millis(app.config.access.reload_interval_ms));
@@ -144,6 +135,7 @@ async fn watch_lag(app: Arc<App>) {
     }
 }
 
+/// For the other commands. A server on a database can do without: its folder may be read-only, or absent.
 fn write_server_file(path: &Path, addresses: &[SocketAddr]) -> anyhow::Result<()> {
     let json = serde_json::json!({"pid": std::process::id(), "addresses": addresses});
     std::fs::write(path, json.to_string()).with_context(|| format!("cannot write {}", path.display()))
@@ -160,7 +152,7 @@ impl Running {
 
     /// Stops: no new connections, requests at hand are finished, the pipeline finishes its batch, the log is
     /// closed. What takes longer than the drain time is cut off; nothing acknowledged is lost by that.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
+    pub async fn stop(self) -> anyhow::Result<()> {
         let limit = Duration::from_millis(self.app.config.server.drain_timeout_ms);
         tracing::info!(drain_timeout_ms = limit.as_millis() as u64, "stopping");
         self.app.stop.cancel();
@@ -168,19 +160,12 @@ impl Running {
         if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
             tracing::warn!("requests were cut off at the end of the drain time");
         }
-        self.pipeline_stop.cancel();
-        let (pipeline, log) = (self.pipeline.take(), Arc::clone(&self.stores.log));
-        let closing = tokio::task::spawn_blocking(move || {
-            log.close();
-            pipeline.map(JoinHandle::join)
-        });
-        match tokio::time::timeout(limit, closing).await {
-            Ok(joined) => {
-                if matches!(joined?, Some(Err(_))) {
-                    tracing::error!("the pipeline panicked");
-                }
-            }
-            Err(_) => tracing::warn!("the pipeline was cut off at the end of the drain time"),
+        let closing = async {
+            self.stores.close().await;
+            self.pipelines.stop().await;
+        };
+        if tokio::time::timeout(limit, closing).await.is_err() {
+            tracing::warn!("the pipeline was cut off at the end of the drain time");
         }
         let _ = std::fs::remove_file(&self.server_file);
         tracing::info!("stopped");

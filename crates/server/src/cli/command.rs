@@ -29,6 +29,9 @@ pub(super) struct Settings {
     /// Folder of all durable data
     #[arg(long, global = true, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
+    /// Database to keep everything in, instead of that folder: postgres://user:password@host/name
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) store: Option<String>,
 }
 
 /// What to do.
@@ -63,6 +66,9 @@ pub(super) struct ServeArgs {
     /// Addresses to listen on; each serves everything
     #[arg(long, value_delimiter = ',', value_name = "A,B,…")]
     pub(super) listen: Vec<SocketAddr>,
+    /// What this process does: api, worker or all
+    #[arg(long, value_delimiter = ',', value_name = "ROLES")]
+    pub(super) roles: Vec<String>,
 }
 
 /// A command that can answer in JSON.
@@ -155,7 +161,13 @@ impl Cli {
         if let Some(dir) = &self.settings.data_dir {
             flags.push(Flag::new("server.data_dir", dir.display().to_string(), "--data-dir"));
         }
+        if let Some(url) = &self.settings.store {
+            flags.push(Flag::new("store.url", url.as_str(), "--store"));
+        }
         if let Command::Serve(serve) = &self.command {
+            if !serve.roles.is_empty() {
+                flags.push(Flag::new("server.roles", serve.roles.clone(), "--roles"));
+            }
             if serve.dev {
                 flags.push(Flag::new("server.dev", true, "--dev"));
             }

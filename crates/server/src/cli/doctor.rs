@@ -12,9 +12,9 @@ use tidegate_store_embedded::lock::{DirectoryLock, LockError};
 use tidegate_store_embedded::log::{Finding, Severity, inspect};
 
 use super::out;
-use crate::app::{CONTROL_FILE, LOG_DIR, VIEWS_FILE};
 use crate::config::Config;
 use crate::run::SERVER_FILE;
+use crate::stores::{CONTROL_FILE, LOG_DIR, VIEWS_FILE};
 
 const LOCK_FILE: &str = "LOCK";
 

@@ -7,13 +7,13 @@ use serde_json::json;
 use tidegate_domain::id::ProjectId;
 use tidegate_domain::ports::{Clock, KeyRecord, Scopes};
 use tidegate_engine::access::{Access, IssuedKey};
-use tidegate_store_embedded::control::EmbeddedControl;
 
 use super::command::KeyAction;
 use super::out;
-use crate::app::{self, CONTROL_FILE};
+use crate::app;
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
+use crate::stores::open_control;
 
 const DAY_MS: i64 = 86_400_000;
 const MINUTE_MS: i64 = 60_000;
@@ -46,11 +46,8 @@ pub(super) async fn run(action: KeyAction, config: &Config) -> anyhow::Result<()
 }
 
 async fn open(config: &Config) -> anyhow::Result<Access> {
-    let dir = &config.server.data_dir;
-    tidegate_store_embedded::disk::make_dir(dir)
-        .with_context(|| format!("data directory {}", dir.display()))?;
-    let control = EmbeddedControl::open(&dir.join(CONTROL_FILE)).context("control cannot be opened")?;
-    app::open_access(config, Arc::new(control), Arc::new(SystemClock), Arc::new(SystemEntropy)).await
+    let control = open_control(config).await?;
+    app::open_access(config, control, Arc::new(SystemClock), Arc::new(SystemEntropy)).await
 }
 
 fn show_new(issued: &IssuedKey, as_json: bool) {

@@ -12,8 +12,9 @@ use tidegate_store_embedded::views::EmbeddedViews;
 
 use super::command::RebuildArgs;
 use super::out;
-use crate::app::{self, Stores, VIEWS_FILE};
+use crate::app;
 use crate::config::Config;
+use crate::stores::{EmbeddedStores, VIEWS_FILE, open_embedded};
 
 /// The new views, until they take the old ones' place.
 const DRAFT_FILE: &str = "views.sqlite.rebuild";
@@ -27,7 +28,7 @@ impl Observer for Silent {
 /// Rebuilds or compares. Needs the data directory for itself. Errors: it is in use, or (with `--check`) they differ.
 pub(super) async fn run(args: &RebuildArgs, config: &Config) -> anyhow::Result<()> {
     let screener = app::screener(config)?;
-    let stores = app::open_stores(config, screener.as_ref())?;
+    let stores = open_embedded(config, screener.as_ref())?;
     let (dir, first) = (&config.server.data_dir, stores.log.first());
     if args.check && first > Position(0) {
         bail!(
@@ -68,7 +69,7 @@ pub(super) async fn run(args: &RebuildArgs, config: &Config) -> anyhow::Result<(
 }
 
 async fn fold(
-    stores: &Stores,
+    stores: &EmbeddedStores,
     screener: Arc<dyn tidegate_domain::assessment::Screener>,
     views: Arc<dyn Views>,
     config: &Config,

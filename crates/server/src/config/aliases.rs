@@ -6,6 +6,7 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("BACKPRESSURE_ENABLED", "intake.backpressure_enabled"),
     ("BACKPRESSURE_THRESHOLD", "intake.backpressure_threshold"),
     ("BATCH_SIZE", "intake.moderation_batch_max_events"),
+    ("DATABASE_URL", "store.url"),
     ("DEDUP_WINDOW_SECONDS", "intake.dedup_window_s"),
     ("LOG_LEVEL", "telemetry.log_level"),
     ("MAX_CONTENT_LENGTH", "event.moderation_content_max_chars"),

@@ -11,6 +11,7 @@
 //! Whoever starts the program maps [`ConfigError`] to exit code 78 (`EX_CONFIG`) before a port is bound.
 //! Source: ADR 0003.
 
+mod address;
 mod aliases;
 mod error;
 mod layers;
@@ -25,6 +26,7 @@ mod validate;
 use std::ffi::OsString;
 use std::path::Path;
 
+pub use address::Address;
 pub use error::ConfigError;
 pub use layers::Origin;
 pub use secret::Secret;

@@ -8,7 +8,7 @@ use tidegate_domain::id::ProjectId;
 use tidegate_domain::limits::EventLimits;
 use tidegate_engine::intake::MaskRule;
 
-use super::Secret;
+use super::{Address, Secret};
 
 /// All settings. There is no global one: whoever needs a section is handed it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,10 +20,14 @@ pub struct Config {
     pub intake: Intake,
     /// Limits on one event.
     pub event: EventLimits,
+    /// Where everything is kept.
+    pub store: Store,
     /// The event log.
     pub log: Log,
     /// Deriving views from the log.
     pub pipeline: Pipeline,
+    /// Sharing that work out.
+    pub worker: Worker,
     /// Risk of sessions.
     pub risk: Risk,
     /// Risk of texts.
@@ -44,6 +48,8 @@ pub struct Config {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
+    /// What this process does.
+    pub roles: Vec<Role>,
     /// Addresses to listen on; at least one. Only loopback ones when `dev` is set.
     pub listen: Vec<SocketAddr>,
     /// Folder of all durable data.
@@ -70,6 +76,51 @@ pub struct Server {
     pub lag_max_ms: u64,
     /// How long requests to store events may take on average before some are refused.
     pub ack_target_ms: u64,
+}
+
+impl Server {
+    /// True if this process does what `role` does.
+    pub fn has_role(&self, role: Role) -> bool {
+        self.roles.iter().any(|own| *own == Role::All || *own == role)
+    }
+}
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Takes events in and answers questions.
+    Api,
+    /// Derives views.
+    Worker,
+    /// Both.
+    All,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// The database; empty for the files in `server.data_dir`.
+    pub url: Address,
+    /// Most connections for queries.
+    pub connections_max: usize,
+    /// How long the database may take to connect or to answer.
+    pub timeout_ms: u64,
+    /// How often is asked what other processes have done.
+    pub poll_ms: u64,
+    /// Shards of a log that is made now.
+    pub shards: u16,
+    /// Events of a partition of the log.
+    pub partition_max_events: u64,
+}
+
+/// `[worker]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Worker {
+    /// How long a shard stays with a worker that says nothing.
+    pub lease_ttl_ms: u64,
 }
 
 /// `[intake]`

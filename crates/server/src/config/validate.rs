@@ -9,7 +9,7 @@ use tidegate_screening::{LexicalScreener, Lexicon};
 use toml::Value;
 
 use super::layers::Origins;
-use super::{Access, Config, ConfigError, Masking, Origin, Screening, Server, print};
+use super::{Access, Config, ConfigError, Masking, Origin, Role, Screening, Server, print};
 
 /// Whole numbers that may be 0, as `default.toml` says.
 const MAY_BE_ZERO: &[&str] = &[
@@ -32,6 +32,8 @@ const LARGEST: &[(&str, i64)] = &[
     ("event.data_max_depth", 100),
     // The log hands out so many records at once.
     ("query.page_max", 1000),
+    // Kept in 15 bits.
+    ("store.shards", 1024),
 ];
 
 /// Largest values by unit, so that no sum with a time and no product with a unit overflows: 100 years, a day, 2^40.
@@ -73,6 +75,8 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
         .find_map(|(key, value)| out_of_range(key, value))
         .or_else(|| AT_MOST.iter().find_map(|(key, other)| above(&values, key, other)))
         .or_else(|| addresses(&config.server))
+        .or_else(|| roles(config))
+        .or_else(|| store(config))
         .or_else(|| words(&config.screening))
         .or_else(|| masking(&config.masking))
         .or_else(|| keys(&config.access));
@@ -122,6 +126,29 @@ fn addresses(server: &Server) -> Option<Broken> {
     }
     let open = server.listen.iter().find(|address| server.dev && !address.ip().is_loopback())?;
     Some(Broken::new(key, open.to_string(), "with server.dev only loopback addresses are allowed"))
+}
+
+fn roles(config: &Config) -> Option<Broken> {
+    let (key, server) = ("server.roles", &config.server);
+    if server.roles.is_empty() {
+        return Some(Broken::new(key, "[]", "needs at least one of api, worker, all"));
+    }
+    let needs_others = !server.has_role(Role::Api) && config.store.url.is_empty();
+    needs_others.then(|| {
+        Broken::new(key, "[\"worker\"]", "a worker shares a database with others, so it needs store.url")
+    })
+}
+
+fn store(config: &Config) -> Option<Broken> {
+    let url = &config.store.url;
+    let is_known = url.is_empty() || ["postgres", "postgresql"].contains(&url.scheme());
+    (!is_known).then(|| {
+        Broken::new(
+            "store.url",
+            url.to_string(),
+            "expected postgres://user:password@host:port/name, or nothing",
+        )
+    })
 }
 
 /// Each list as the screener will take it.

@@ -14,6 +14,7 @@ use super::Problem;
 use super::observe::Observe;
 use crate::api::{events, quarantine, screen, sessions, stream, system};
 use crate::app::App;
+use crate::config::Role;
 use crate::doors::{chat, moderation};
 
 #[derive(OpenApi)]
@@ -41,8 +42,18 @@ impl Modify for Keys {
     }
 }
 
-fn routes() -> OpenApiRouter<Arc<App>> {
+/// What a process without the role `api` answers too.
+fn worker_routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(screen::screen))
+        .routes(routes!(system::health))
+        .routes(routes!(system::ready))
+        .routes(routes!(system::metrics))
+        .routes(routes!(system::metrics_json))
+}
+
+fn routes() -> OpenApiRouter<Arc<App>> {
+    worker_routes()
         .routes(routes!(events::list, chat::post_events))
         .routes(routes!(stream::follow))
         .routes(routes!(events::one))
@@ -51,11 +62,6 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::one))
         .routes(routes!(quarantine::list))
-        .routes(routes!(screen::screen))
-        .routes(routes!(system::health))
-        .routes(routes!(system::ready))
-        .routes(routes!(system::metrics))
-        .routes(routes!(system::metrics_json))
 }
 
 /// The OpenAPI document of all routes.
@@ -63,9 +69,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     routes().into_openapi()
 }
 
-/// All routes over `app`.
+/// The routes of `app`'s roles.
 pub fn router(app: Arc<App>) -> Router {
-    let (router, document) = routes().split_for_parts();
+    let routes = if app.config.server.has_role(Role::Api) { routes() } else { worker_routes() };
+    let (router, document) = routes.split_for_parts();
     let document = Arc::new(document);
     let described = Arc::clone(&document);
     router

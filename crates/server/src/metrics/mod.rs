@@ -57,6 +57,9 @@ pub struct Metrics {
     quarantined: IntGauge,
     inflight_bytes: IntGauge,
     stream_readers: IntGauge,
+    shards_leased: IntGauge,
+    lease_losses: IntCounter,
+    store_errors: IntCounter,
     freshness: Mutex<Freshness>,
 }
 
@@ -125,6 +128,11 @@ impl Metrics {
             quarantined: make.gauge("log_quarantined_ranges", "Damaged ranges of the log.")?,
             inflight_bytes: make.gauge("http_body_inflight_bytes", "Bytes of bodies being worked on.")?,
             stream_readers: make.gauge("stream_readers", "Open live streams.")?,
+            shards_leased: make.gauge("shards_leased", "Shards that this worker folds.")?,
+            lease_losses: make
+                .counter("lease_losses_total", "Shards that this worker lost before it gave them up.")?,
+            store_errors: make
+                .counter("store_errors_total", "Times that a worker found its store failing.")?,
             freshness: Mutex::new(Freshness::new()),
             registry: make.0,
         })
@@ -148,6 +156,21 @@ impl Metrics {
     /// An ingest request was answered with success.
     pub fn ingested(&self, elapsed: Duration) {
         self.ingestion_latency.observe(elapsed.as_secs_f64() * 1e3);
+    }
+
+    /// This worker folds so many shards.
+    pub fn holds_shards(&self, shards: usize) {
+        self.shards_leased.set(shards as i64);
+    }
+
+    /// A lease was lost.
+    pub fn lost_lease(&self) {
+        self.lease_losses.inc();
+    }
+
+    /// The store failed a worker.
+    pub fn store_failed(&self) {
+        self.store_errors.inc();
     }
 
     /// Retention has deleted something, or nothing.

@@ -74,8 +74,8 @@ impl Leases {
         Self { database, worker, ttl_ms: ttl.as_millis() as i64, half_life, fold_version }
     }
 
-    /// Says that the worker lives, renews what it holds and takes what is free, up to its share. To be called three times
-    /// in a lease's time.
+    /// Says that the worker lives, renews what it holds and takes what is free, up to its share. To be called several
+    /// times in a lease's time.
     ///
     /// Errors: nothing was renewed; may be retried. A worker that fails for as long as a lease lasts has lost its shards.
     pub async fn renew(&self) -> Result<Turn, DatabaseError> {

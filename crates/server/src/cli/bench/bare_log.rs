@@ -13,9 +13,9 @@ use tidegate_store_embedded::log::SegmentLog;
 use tokio::task::JoinSet;
 
 use super::traffic::Said;
-use crate::app::log_config;
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
+use crate::stores::log_config;
 
 /// What is prepared before the clock starts, in batches.
 const PREPARED_BATCHES: usize = 64;

@@ -13,6 +13,7 @@ pub(crate) mod server;
 pub(crate) mod shim;
 pub(crate) mod small_disk;
 pub(crate) mod sse;
+pub(crate) mod store;
 pub(crate) mod strace;
 pub(crate) mod walk;
 

@@ -19,9 +19,10 @@ use super::super::bare_log;
 use super::super::report::median;
 use super::super::traffic::Said;
 use super::cost::{Cost, Stretch};
-use crate::app::{self, LOG_DIR, VIEWS_FILE};
+use crate::app;
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
+use crate::stores::{LOG_DIR, VIEWS_FILE, log_config};
 
 /// Events of one append.
 const BATCH_EVENTS: u64 = 500;
@@ -62,8 +63,7 @@ impl Life {
     pub(super) fn open(dir: &Path, config: &Config, has_keys: bool) -> anyhow::Result<Self> {
         let data = dir.join("data");
         let disk = Box::new(RealDisk::open(&data.join(LOG_DIR)).context("the log's directory")?);
-        let log =
-            SegmentLog::open(disk, app::log_config(config), Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let log = SegmentLog::open(disk, log_config(config), Arc::new(SystemClock), Arc::new(SystemEntropy));
         let log = Arc::new(log.context("the log")?);
         Ok(Self { data, config: config.clone(), has_keys, log, said: Said::generation().collect() })
     }

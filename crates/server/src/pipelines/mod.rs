@@ -1,0 +1,106 @@
+//! Running pipelines: one over the log of one process, or one for each shard that this worker leases.
+
+mod follow;
+mod leased;
+mod thread;
+mod whole;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_domain::assessment::Screener;
+use tidegate_domain::id::Position;
+use tidegate_domain::ports::Entropy;
+use tidegate_domain::risk::HalfLife;
+use tidegate_engine::pipeline::Observer;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, Role};
+use crate::metrics::Metrics;
+use crate::stores::{Ports, Stores};
+
+pub use follow::follow_checkpoint;
+pub use leased::Worker;
+pub use thread::PipelineThread;
+pub use whole::open as open_whole;
+
+/// What every pipeline of a process folds with.
+#[derive(Clone)]
+pub struct Folding {
+    /// Assesses texts.
+    pub screener: Arc<dyn Screener>,
+    /// Hears of each batch.
+    pub observer: Arc<dyn Observer>,
+    /// How fast session risk fades.
+    pub half_life: HalfLife,
+    /// Log read and committed at once.
+    pub batch_max_bytes: usize,
+}
+
+/// The pipelines of a process, if it runs any.
+pub struct Pipelines {
+    whole: Option<PipelineThread>,
+    checkpoint: watch::Receiver<Position>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Pipelines {
+    /// Starts what the roles and the stores ask for, and follows how far everything is folded.
+    pub async fn start(
+        config: &Config,
+        stores: &Stores,
+        ports: &Ports,
+        folding: Folding,
+        metrics: &Arc<Metrics>,
+    ) -> anyhow::Result<Self> {
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let is_folding = config.pipeline.enabled && config.server.has_role(Role::Worker);
+        let (whole, checkpoint) = match stores {
+            Stores::Embedded(_) => {
+                let pipeline = open_whole(ports.log.clone(), ports.views.clone(), &folding).await?;
+                let checkpoint = pipeline.checkpoint();
+                (is_folding.then(|| PipelineThread::start(pipeline)).transpose()?, checkpoint)
+            }
+            Stores::Postgres(stores) => {
+                let (known, checkpoint) = watch::channel(ports.views.checkpoint().await?);
+                let every = Duration::from_millis(config.store.poll_ms);
+                tasks.spawn(follow_checkpoint(ports.views.clone(), every, known, stop.clone()));
+                if is_folding {
+                    let ttl = Duration::from_millis(config.worker.lease_ttl_ms);
+                    let name = worker_name(ports.entropy.as_ref());
+                    let worker =
+                        Worker::new(stores.clone(), folding, &name, ttl, Arc::clone(metrics)).await?;
+                    tasks.spawn(worker.run(stop.clone()));
+                }
+                (None, checkpoint)
+            }
+        };
+        Ok(Self { whole, checkpoint, stop, tasks })
+    }
+
+    /// Up to where everything is folded, as it moves.
+    pub fn checkpoint(&self) -> watch::Receiver<Position> {
+        self.checkpoint.clone()
+    }
+
+    /// Lets every pipeline finish its batch, and gives leases up.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        if let Some(pipeline) = self.whole {
+            pipeline.stop().await;
+        }
+        self.tasks.wait().await;
+    }
+}
+
+/// Where it runs, for people; and something that no other worker has.
+fn worker_name(entropy: &dyn Entropy) -> String {
+    let mut random = [0; 4];
+    entropy.fill(&mut random);
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host}-{}-{}", std::process::id(), data_encoding::HEXLOWER.encode(&random))
+}

@@ -1,0 +1,18 @@
+//! The pipeline over a log that one process holds.
+
+use std::sync::Arc;
+
+use tidegate_domain::ports::{EventLog, Views, ViewsError};
+use tidegate_engine::pipeline::{Pipeline, WholeLog};
+
+use super::Folding;
+
+/// A pipeline over all of `log`.
+pub async fn open(
+    log: Arc<dyn EventLog>,
+    views: Arc<dyn Views>,
+    folding: &Folding,
+) -> Result<Pipeline, ViewsError> {
+    let Folding { screener, observer, half_life, batch_max_bytes } = folding.clone();
+    Pipeline::open(Arc::new(WholeLog(log)), views, screener, observer, half_life, batch_max_bytes).await
+}

@@ -1,0 +1,91 @@
+//! The stores in a data directory, held by one process.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tidegate_domain::assessment::Screener;
+use tidegate_domain::id::Position;
+use tidegate_domain::ports::EventLog;
+use tidegate_store_embedded::control::EmbeddedControl;
+use tidegate_store_embedded::disk::{RealDisk, make_dir};
+use tidegate_store_embedded::lock::DirectoryLock;
+use tidegate_store_embedded::log::{LogConfig, QueueLimits, SegmentLog};
+use tidegate_store_embedded::views::EmbeddedViews;
+
+use crate::app::{fold_version, half_life};
+use crate::clock::{SystemClock, SystemEntropy};
+use crate::config::Config;
+
+/// The log's directory inside the data directory.
+pub const LOG_DIR: &str = "log";
+/// The file of Views inside the data directory.
+pub const VIEWS_FILE: &str = "views.sqlite";
+/// The file of Control inside the data directory.
+pub const CONTROL_FILE: &str = "control.sqlite";
+
+/// The stores of a data directory, held by this process alone.
+pub struct EmbeddedStores {
+    /// The log; closed by [`SegmentLog::close`].
+    pub log: Arc<SegmentLog>,
+    /// Views.
+    pub views: Arc<EmbeddedViews>,
+    /// Projects and keys.
+    pub control: Arc<EmbeddedControl>,
+    _lock: DirectoryLock,
+}
+
+/// How the log is kept.
+pub fn log_config(config: &Config) -> LogConfig {
+    let intake = &config.intake;
+    let queue = QueueLimits {
+        depth_max: intake.queue_depth_max,
+        bytes_max: intake.queue_max_bytes,
+        threshold: if intake.backpressure_enabled { intake.backpressure_threshold } else { 1.0 },
+        retry_after_s: intake.retry_after_s,
+    };
+    LogConfig {
+        segment_max_bytes: config.log.segment_max_bytes,
+        recent_max_bytes: config.log.recent_max_bytes,
+        queue,
+        ..LogConfig::default()
+    }
+}
+
+/// Takes the data directory and opens what is in it.
+pub fn open(config: &Config, screener: &dyn Screener) -> anyhow::Result<EmbeddedStores> {
+    let dir = &config.server.data_dir;
+    make_dir(dir).with_context(|| format!("data directory {}", dir.display()))?;
+    let lock = DirectoryLock::take(dir).with_context(|| format!("data directory {}", dir.display()))?;
+    let log = open_log(&dir.join(LOG_DIR), config)?;
+    let (views, version) = (dir.join(VIEWS_FILE), fold_version(screener));
+    let views = EmbeddedViews::open_for(&views, half_life(config), &version, log.tail())
+        .context("views cannot be opened")?;
+    let control = open_control(&dir.join(CONTROL_FILE), log.tail())?;
+    Ok(EmbeddedStores { log: Arc::new(log), views: Arc::new(views), control: Arc::new(control), _lock: lock })
+}
+
+/// Opens Control; a new one beside a log with events means that keys were lost, which must not pass in silence.
+fn open_control(path: &Path, log_end: Position) -> anyhow::Result<EmbeddedControl> {
+    let is_missing = !path.metadata().is_ok_and(|file| file.len() > 0);
+    if is_missing && log_end > Position::default() {
+        tracing::error!(
+            path = %path.display(),
+            "the log holds events, but projects and keys are missing: a new, empty file is made, and keys made before are \
+             refused; to have them back, stop, and restore the file from a backup"
+        );
+    }
+    EmbeddedControl::open(path).context("control cannot be opened, `tidegate doctor` says more")
+}
+
+/// Control of a data directory that a server may be running on.
+pub(super) fn open_control_beside(dir: &Path) -> anyhow::Result<EmbeddedControl> {
+    make_dir(dir).with_context(|| format!("data directory {}", dir.display()))?;
+    EmbeddedControl::open(&dir.join(CONTROL_FILE)).context("control cannot be opened")
+}
+
+fn open_log(dir: &Path, config: &Config) -> anyhow::Result<SegmentLog> {
+    let disk = RealDisk::open(dir).with_context(|| format!("log directory {}", dir.display()))?;
+    SegmentLog::open(Box::new(disk), log_config(config), Arc::new(SystemClock), Arc::new(SystemEntropy))
+        .context("the log cannot be opened")
+}

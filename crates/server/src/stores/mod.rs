@@ -1,0 +1,86 @@
+//! The stores of a server: on files of one process, or on PostgreSQL for many.
+
+mod embedded;
+mod postgres;
+
+use std::sync::Arc;
+
+use tidegate_domain::assessment::Screener;
+use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, Views};
+
+use crate::clock::{SystemClock, SystemEntropy};
+use crate::config::Config;
+
+pub use embedded::{CONTROL_FILE, EmbeddedStores, LOG_DIR, VIEWS_FILE, log_config, open as open_embedded};
+pub use postgres::PostgresStores;
+
+/// What an [`App`](crate::app::App) stands on.
+pub struct Ports {
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// Views.
+    pub views: Arc<dyn Views>,
+    /// Projects and keys.
+    pub control: Arc<dyn Control>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The stores that the settings name.
+pub enum Stores {
+    /// Files in a folder, held by this process alone.
+    Embedded(EmbeddedStores),
+    /// A database, shared with other processes.
+    Postgres(PostgresStores),
+}
+
+impl Stores {
+    /// Opens the stores: the database of `store.url`, or the data directory.
+    pub async fn open(config: &Config, screener: &dyn Screener) -> anyhow::Result<Self> {
+        if config.store.url.is_empty() {
+            embedded::open(config, screener).map(Self::Embedded)
+        } else {
+            postgres::open(config, screener).await.map(Self::Postgres)
+        }
+    }
+
+    /// These stores, with the system's time and randomness.
+    pub fn ports(&self) -> Ports {
+        let (log, views, control): (Arc<dyn EventLog>, Arc<dyn Views>, Arc<dyn Control>) = match self {
+            Self::Embedded(stores) => (stores.log.clone(), stores.views.clone(), stores.control.clone()),
+            Self::Postgres(stores) => (stores.log.clone(), stores.views.clone(), stores.control.clone()),
+        };
+        Ports { log, views, control, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+    }
+
+    /// What they are, for people: no password.
+    pub fn name(&self, config: &Config) -> String {
+        match self {
+            Self::Embedded(_) => config.server.data_dir.display().to_string(),
+            Self::Postgres(_) => config.store.url.to_string(),
+        }
+    }
+
+    /// Finishes what waits to be appended, and takes no more.
+    pub async fn close(&self) {
+        match self {
+            Self::Embedded(stores) => {
+                let log = Arc::clone(&stores.log);
+                // A panic in there has been reported already.
+                let _ = tokio::task::spawn_blocking(move || log.close()).await;
+            }
+            Self::Postgres(stores) => stores.log.close().await,
+        }
+    }
+}
+
+/// Projects and keys alone, for commands that work beside a server.
+pub async fn open_control(config: &Config) -> anyhow::Result<Arc<dyn Control>> {
+    if config.store.url.is_empty() {
+        embedded::open_control_beside(&config.server.data_dir).map(|control| Arc::new(control) as _)
+    } else {
+        postgres::open_control(config).await.map(|control| Arc::new(control) as _)
+    }
+}

@@ -1,0 +1,73 @@
+//! The stores in a PostgreSQL database, shared with other processes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tidegate_domain::assessment::Screener;
+use tidegate_store_postgres::control::PostgresControl;
+use tidegate_store_postgres::database::{Database, DatabaseConfig};
+use tidegate_store_postgres::log::{LogConfig, PostgresLog, QueueLimits};
+use tidegate_store_postgres::views::PostgresViews;
+
+use crate::app::{fold_version, half_life};
+use crate::clock::SystemClock;
+use crate::config::Config;
+
+/// The stores of a database.
+#[derive(Clone)]
+pub struct PostgresStores {
+    /// The log; closed by [`PostgresLog::close`].
+    pub log: Arc<PostgresLog>,
+    /// Views, for readers.
+    pub views: Arc<PostgresViews>,
+    /// Projects and keys.
+    pub control: Arc<PostgresControl>,
+}
+
+/// How the log is kept.
+fn log_config(config: &Config) -> LogConfig {
+    let (intake, store) = (&config.intake, &config.store);
+    let queue = QueueLimits {
+        depth_max: intake.queue_depth_max,
+        bytes_max: intake.queue_max_bytes,
+        threshold: if intake.backpressure_enabled { intake.backpressure_threshold } else { 1.0 },
+        retry_after_s: intake.retry_after_s,
+    };
+    LogConfig {
+        shards: store.shards,
+        partition_events: store.partition_max_events,
+        poll: Duration::from_millis(store.poll_ms),
+        queue,
+        ..LogConfig::default()
+    }
+}
+
+async fn connect(config: &Config) -> anyhow::Result<Database> {
+    let store = &config.store;
+    let database = DatabaseConfig {
+        url: store.url.expose().to_owned(),
+        connections_max: store.connections_max,
+        timeout: Duration::from_millis(store.timeout_ms),
+    };
+    Database::open(&database).await.with_context(|| format!("the database {} cannot be used", store.url))
+}
+
+/// Connects to the database, migrates it if need be, and opens what is in it.
+pub(super) async fn open(config: &Config, screener: &dyn Screener) -> anyhow::Result<PostgresStores> {
+    let database = connect(config).await?;
+    let log = PostgresLog::open(database.clone(), log_config(config), Arc::new(SystemClock))
+        .await
+        .context("the log cannot be opened")?;
+    let version = fold_version(screener);
+    let views = PostgresViews::open(database.clone(), log.shards(), half_life(config), &version)
+        .await
+        .context("views cannot be opened")?;
+    let control = PostgresControl::new(database);
+    Ok(PostgresStores { log: Arc::new(log), views: Arc::new(views), control: Arc::new(control) })
+}
+
+/// Projects and keys alone.
+pub(super) async fn open_control(config: &Config) -> anyhow::Result<PostgresControl> {
+    Ok(PostgresControl::new(connect(config).await?))
+}
