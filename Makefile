@@ -12,13 +12,22 @@ help: ## list these targets
 run: ## serve in development mode on the loopback address
 	cargo run $(CARGO_FLAGS) --release --bin tidegate -- serve --dev
 
+# What is about the files of the embedded store, and what no store has a part in: not again on PostgreSQL.
+ON_FILES := faults::disk_full faults::every_call faults::failed_sync faults::files faults::logs_nowhere faults::one_process \
+	faults::read_only faults::short_write faults::torn_tail a_failing_disk what_clients_send_is_in_their doctor_finds_a_sound \
+	is_in_no_file is_readable_by_its_owner a_rebuild_counts connections_leave_the_log workspace:: fuzz:: smuggling:: overload::
+
 # Beside a PostgreSQL and a Redis of its own (.ci/servers): install the packages postgresql and redis-server.
 test: ## every test of the workspace, doc tests too; with cargo-nextest where it is installed
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -x; cargo test $(CARGO_FLAGS) --workspace --doc && \
-		.ci/servers cargo nextest run $(CARGO_FLAGS) --workspace --no-fail-fast; \
+		.ci/servers cargo nextest run $(CARGO_FLAGS) --workspace --no-fail-fast && \
+		TEST_STORE=postgres .ci/servers cargo nextest run $(CARGO_FLAGS) -p tidegate-server --test it --no-fail-fast \
+			-- $(addprefix --skip ,$(ON_FILES)); \
 	else \
-		set -x; .ci/servers cargo test $(CARGO_FLAGS) --workspace --no-fail-fast; \
+		set -x; .ci/servers cargo test $(CARGO_FLAGS) --workspace --no-fail-fast && \
+		TEST_STORE=postgres .ci/servers cargo test $(CARGO_FLAGS) -p tidegate-server --test it --no-fail-fast \
+			-- $(addprefix --skip ,$(ON_FILES)); \
 	fi
 
 # SQLite syncs less slowly in memory, and a simulated disk needs no real one.

@@ -72,6 +72,7 @@ impl App {
             log_tail: tail,
             pipeline_lag_events: tail.saturating_sub(checkpoint),
             log_disk_bytes: log.disk_bytes,
+            log_segments: log.segments,
             refusing: log.refusing,
             quarantined_ranges: log.quarantined.len(),
             body_inflight_bytes: self.bodies.inflight_bytes(),

@@ -137,6 +137,9 @@ async fn watch_lag(app: Arc<App>) {
 
 /// For the other commands. A server on a database can do without: its folder may be read-only, or absent.
 fn write_server_file(path: &Path, addresses: &[SocketAddr]) -> anyhow::Result<()> {
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).with_context(|| format!("data directory {}", dir.display()))?;
+    }
     let json = serde_json::json!({"pid": std::process::id(), "addresses": addresses});
     std::fs::write(path, json.to_string()).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -8,7 +8,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, Recycli
 use tokio_postgres::Config;
 use tokio_postgres::error::SqlState;
 
-use crate::migrations::{MIGRATIONS, migrate};
+use crate::migrations::{DRAFT, MIGRATIONS, make_draft, migrate};
 use crate::tls;
 
 /// Connections that only appends and leases use, so that queries never keep them waiting.
@@ -89,10 +89,14 @@ impl DatabaseError {
 /// Connections to one database of the newest layout. Clones share them.
 #[derive(Clone)]
 pub struct Database {
+    config: DatabaseConfig,
     queries: Pool,
     urgent: Pool,
     pub(crate) timeout: Duration,
 }
+
+/// The schema of Views.
+const VIEWS: &str = "views";
 
 impl Database {
     /// Connects, and migrates the database to the newest layout.
@@ -106,11 +110,28 @@ impl Database {
 
     /// As [`Database::open`], of whatever layout the database is.
     pub fn connect(config: &DatabaseConfig) -> Result<Self, DatabaseError> {
+        Self::with_views(config, VIEWS)
+    }
+
+    fn with_views(config: &DatabaseConfig, views: &str) -> Result<Self, DatabaseError> {
         Ok(Self {
-            queries: pool(config, config.connections_max)?,
-            urgent: pool(config, URGENT_CONNECTIONS)?,
+            config: config.clone(),
+            queries: pool(config, config.connections_max, views)?,
+            urgent: pool(config, URGENT_CONNECTIONS, views)?,
             timeout: config.timeout,
         })
+    }
+
+    /// The same database with Views of its own, empty at first: to compare with the kept ones.
+    pub async fn draft_of_views(&self) -> Result<Self, DatabaseError> {
+        make_draft(&mut *self.connection().await?).await?;
+        Self::with_views(&self.config, DRAFT)
+    }
+
+    /// Removes the Views of [`Database::draft_of_views`].
+    pub async fn drop_draft_of_views(&self) -> Result<(), DatabaseError> {
+        let client = self.connection().await?;
+        Ok(client.batch_execute(&format!("DROP SCHEMA IF EXISTS {DRAFT} CASCADE")).await?)
     }
 
     /// Number of the newest layout.
@@ -177,13 +198,15 @@ impl Drop for Connection {
     }
 }
 
-fn pool(config: &DatabaseConfig, connections_max: usize) -> Result<Pool, DatabaseError> {
+/// `views`: the schema in which the tables of Views are; all others are named with theirs.
+fn pool(config: &DatabaseConfig, connections_max: usize, views: &str) -> Result<Pool, DatabaseError> {
     let mut address: Config = config.url.parse().map_err(DatabaseError::Address)?;
     let timeout_ms = config.timeout.as_millis();
     let options = address.get_options().unwrap_or_default();
     let options = format!(
         "{options} -c statement_timeout={timeout_ms} \
-         -c idle_in_transaction_session_timeout={IDLE_TRANSACTION_MAX_MS} -c TimeZone=UTC"
+         -c idle_in_transaction_session_timeout={IDLE_TRANSACTION_MAX_MS} -c TimeZone=UTC \
+         -c search_path={views}"
     );
     address
         .options(options)

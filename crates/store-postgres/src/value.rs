@@ -3,13 +3,19 @@
 use std::error::Error;
 
 use bytes::BytesMut;
-use tidegate_domain::id::Position;
+use tidegate_domain::id::{Position, Shard};
+use tidegate_domain::ports::Receipt;
 use tidegate_domain::time::UnixMs;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 
 /// A position as `bigint`; one beyond it as the largest, which no event has.
 pub(crate) fn bound(position: Position) -> i64 {
     i64::try_from(position.0).unwrap_or(i64::MAX)
+}
+
+/// The receipt of an event. Its id names no shard: positions are the log's, so that ids sort as they do (ADR 0007).
+pub(crate) fn receipt(shard: Shard, position: Position, recorded_at: UnixMs, crc: u32) -> Receipt {
+    Receipt { shard, ..Receipt::new(Shard::default(), position, recorded_at, crc) }
 }
 
 /// From 1970 to PostgreSQL's year 2000.

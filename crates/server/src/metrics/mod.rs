@@ -50,6 +50,7 @@ pub struct Metrics {
     queue_bytes: IntGauge,
     pipeline_lag: IntGauge,
     log_bytes: IntGauge,
+    log_segments: IntGauge,
     log_first: IntGauge,
     deleted_segments: IntCounter,
     deleted_bytes: IntCounter,
@@ -118,6 +119,7 @@ impl Metrics {
             queue_bytes: make.gauge("events_queue_bytes", "Bytes waiting for the log.")?,
             pipeline_lag: make.gauge("pipeline_lag_events", "Events in the log that are not folded yet.")?,
             log_bytes: make.gauge("log_disk_bytes", "Bytes of the log's segments and their indexes.")?,
+            log_segments: make.gauge("log_segments", "Segments, or partitions, of the log.")?,
             log_first: make.gauge("log_first_position", "First position that is kept.")?,
             deleted_segments: make
                 .counter("log_retention_segments_total", "Segments that retention has deleted.")?,
@@ -200,6 +202,7 @@ impl Metrics {
         self.queue_bytes.set(gauges.queue_bytes as i64);
         self.pipeline_lag.set(gauges.pipeline_lag_events as i64);
         self.log_first.set(gauges.log_first as i64);
+        self.log_segments.set(gauges.log_segments as i64);
         self.log_bytes.set(gauges.log_disk_bytes as i64);
         self.log_refusing.set(i64::from(gauges.refusing.is_some()));
         self.quarantined.set(gauges.quarantined_ranges as i64);

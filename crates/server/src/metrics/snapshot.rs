@@ -24,6 +24,8 @@ pub struct Gauges {
     pub pipeline_lag_events: u64,
     /// Bytes of the log's segments and their indexes.
     pub log_disk_bytes: u64,
+    /// Number of segments, or partitions, of the log.
+    pub log_segments: usize,
     /// Why the log refuses, if it does.
     pub refusing: Option<&'static str>,
     /// Damaged ranges of the log.
@@ -70,6 +72,7 @@ pub struct Snapshot {
     freshness_p50_ms: u64,
     /// 99 % of the events of the last minute were visible within this.
     freshness_p99_ms: u64,
+    log_segments: usize,
     log_disk_bytes: u64,
     /// Segments that retention has deleted since the start.
     log_retention_segments: u64,
@@ -118,6 +121,7 @@ impl Metrics {
             freshness_p50_ms,
             freshness_p99_ms,
             log_disk_bytes: gauges.log_disk_bytes,
+            log_segments: gauges.log_segments,
             log_retention_segments: self.deleted_segments.get(),
             log_retention_bytes: self.deleted_bytes.get(),
             log_quarantined_ranges: gauges.quarantined_ranges,

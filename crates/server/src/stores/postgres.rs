@@ -17,6 +17,8 @@ use crate::config::Config;
 /// The stores of a database.
 #[derive(Clone)]
 pub struct PostgresStores {
+    /// Where they are.
+    pub database: Database,
     /// The log; closed by [`PostgresLog::close`].
     pub log: Arc<PostgresLog>,
     /// Views, for readers.
@@ -54,7 +56,7 @@ async fn connect(config: &Config) -> anyhow::Result<Database> {
 }
 
 /// Connects to the database, migrates it if need be, and opens what is in it.
-pub(super) async fn open(config: &Config, screener: &dyn Screener) -> anyhow::Result<PostgresStores> {
+pub async fn open(config: &Config, screener: &dyn Screener) -> anyhow::Result<PostgresStores> {
     let database = connect(config).await?;
     let log = PostgresLog::open(database.clone(), log_config(config), Arc::new(SystemClock))
         .await
@@ -63,8 +65,8 @@ pub(super) async fn open(config: &Config, screener: &dyn Screener) -> anyhow::Re
     let views = PostgresViews::open(database.clone(), log.shards(), half_life(config), &version)
         .await
         .context("views cannot be opened")?;
-    let control = PostgresControl::new(database);
-    Ok(PostgresStores { log: Arc::new(log), views: Arc::new(views), control: Arc::new(control) })
+    let control = PostgresControl::new(database.clone());
+    Ok(PostgresStores { database, log: Arc::new(log), views: Arc::new(views), control: Arc::new(control) })
 }
 
 /// Projects and keys alone.

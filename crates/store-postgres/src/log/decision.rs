@@ -5,10 +5,11 @@ use std::convert::Infallible;
 
 use tidegate_domain::dedup::{Seen, decide};
 use tidegate_domain::id::{Position, Shard};
-use tidegate_domain::ports::{Appended, NewRecord, Receipt};
+use tidegate_domain::ports::{Appended, NewRecord};
 use tidegate_domain::time::UnixMs;
 
 use super::queue::Pending;
+use crate::value::receipt;
 
 /// The rows that a group adds, column by column, and its answers.
 #[derive(Default)]
@@ -77,7 +78,7 @@ impl<'a> Decision<'a> {
         let crc = crc32c::crc32c(bytes);
         let position = Position(place.tail + self.len() as u64);
         let shard = shard_of(record, place.shards);
-        let receipt = Receipt::new(shard, position, place.recorded_at, crc);
+        let receipt = receipt(shard, position, place.recorded_at, crc);
         self.shard.push(shard.0 as i16);
         self.project.push(record.project as i64);
         self.session.push(record.session.map(|session| session as i64));

@@ -13,10 +13,10 @@ pub(super) struct Partition {
     pub(super) bytes: u64,
 }
 
-/// All partitions, oldest first, with their sizes.
+/// All partitions, oldest first, with their sizes; one that is being dropped has none.
 pub(super) async fn list(database: &Database) -> Result<Vec<Partition>, DatabaseError> {
     let client = database.connection().await?;
-    let all = "SELECT relname::text, pg_total_relation_size(oid) FROM pg_class
+    let all = "SELECT relname::text, coalesce(pg_total_relation_size(oid), 0) FROM pg_class
         WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'log.events'::regclass) ORDER BY relname";
     let rows = client.query(all, &[]).await?;
     let partitions = rows.iter().filter_map(|row| {
@@ -57,5 +57,5 @@ pub(super) async fn make_room(
     tx.commit().await?;
     // One partition ahead of need: the last one is not counted.
     shared.made_room(from - size);
-    Ok(())
+    shared.weigh().await.map(drop)
 }

@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::{Position, Shard};
-use tidegate_domain::ports::{Page, Receipt, Stored};
+use tidegate_domain::ports::{Page, Stored};
 use tokio_postgres::Row;
 
 use super::shared::Shared;
 use crate::database::DatabaseError;
-use crate::value::{Moment, bound};
+use crate::value::{Moment, bound, receipt};
 
 /// Most records of a read.
 const RECORDS_MAX: u64 = 5000;
@@ -117,6 +117,6 @@ pub(super) async fn find(
 fn stored(row: &Row) -> Stored {
     let (position, shard) = (Position(row.get::<_, i64>(0) as u64), Shard(row.get::<_, i16>(1) as u16));
     let Moment(recorded_at) = row.get(2);
-    let receipt = Receipt::new(shard, position, recorded_at, row.get::<_, i32>(3) as u32);
+    let receipt = receipt(shard, position, recorded_at, row.get::<_, i32>(3) as u32);
     Stored { receipt, bytes: Bytes::copy_from_slice(row.get(4)) }
 }

@@ -21,10 +21,11 @@ pub(super) async fn retain(shared: &Shared, retention: &Retention) -> Result<Del
         if !may_go || !(is_too_much || is_old(shared, end, retention).await?) {
             break;
         }
-        drop_partition(shared, partition, end).await?;
         total -= partition.bytes;
-        deleted.segments += 1;
-        deleted.bytes += partition.bytes;
+        if drop_partition(shared, partition, end).await? {
+            deleted.segments += 1;
+            deleted.bytes += partition.bytes;
+        }
     }
     shared.weigh().await?;
     Ok(deleted)
@@ -39,14 +40,17 @@ async fn is_old(shared: &Shared, end: u64, retention: &Retention) -> Result<bool
     Ok(client.query_opt(newest, &[&last, &Moment(before)]).await?.is_some_and(|row| row.get(0)))
 }
 
-async fn drop_partition(shared: &Shared, partition: &Partition, end: u64) -> Result<(), DatabaseError> {
+/// False if another process has done it.
+async fn drop_partition(shared: &Shared, partition: &Partition, end: u64) -> Result<bool, DatabaseError> {
     let mut client = shared.database.connection().await?;
     let tx = client.transaction().await?;
     let first = end as i64;
-    tx.execute("UPDATE log.head SET first = $1 WHERE first < $1", &[&first]).await?;
+    if tx.execute("UPDATE log.head SET first = $1 WHERE first < $1", &[&first]).await? == 0 {
+        return Ok(false);
+    }
     tx.execute("DELETE FROM log.keys WHERE position < $1", &[&first]).await?;
     tx.batch_execute(&format!("DROP TABLE log.{}", partition.name)).await?;
     tx.commit().await?;
     shared.forget_before(end);
-    Ok(())
+    Ok(true)
 }

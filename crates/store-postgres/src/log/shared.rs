@@ -14,7 +14,7 @@ use super::queue::{Pending, Queue};
 use crate::database::{Database, DatabaseError};
 
 /// Partitions are weighed at every so many looks at the tail.
-const LOOKS_PER_WEIGHING: u32 = 500;
+const LOOKS_PER_WEIGHING: u32 = 50;
 
 pub(super) struct Shared {
     pub(super) database: Database,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use deadpool_postgres::Object;
 use tidegate_domain::dedup::Seen;
 use tidegate_domain::id::{Position, Shard};
-use tidegate_domain::ports::{Appended, Receipt};
+use tidegate_domain::ports::Appended;
 use tokio_postgres::types::ToSql;
 
 use super::decision::{Decision, Place, decide_group, hashes};
@@ -13,7 +13,7 @@ use super::partitions::make_room;
 use super::queue::Pending;
 use super::shared::Shared;
 use crate::database::DatabaseError;
-use crate::value::Moment;
+use crate::value::{Moment, receipt};
 
 const LOCK: &str = "SELECT tail, last_recorded_at, pg_current_xact_id()::text FROM log.head FOR UPDATE";
 const KNOWN: &str =
@@ -121,7 +121,7 @@ fn seen(row: &tokio_postgres::Row) -> Option<(u128, Seen)> {
     let hash = u128::from_be_bytes(row.get::<_, &[u8]>(0).try_into().ok()?);
     let (shard, position) = (Shard(row.get::<_, i16>(2) as u16), Position(row.get::<_, i64>(3) as u64));
     let Moment(recorded_at) = row.get(4);
-    let receipt = Receipt::new(shard, position, recorded_at, row.get::<_, i32>(5) as u32);
+    let receipt = receipt(shard, position, recorded_at, row.get::<_, i32>(5) as u32);
     Some((hash, Seen { digest: row.get::<_, i64>(1) as u64, receipt }))
 }
 

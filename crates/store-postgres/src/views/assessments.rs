@@ -17,7 +17,7 @@ use crate::value::bound;
 /// Most rows one call of [`risky`] looks at.
 const SCANNED_MAX: i64 = 20_000;
 
-const WRITE: &str = "INSERT INTO views.assessments
+const WRITE: &str = "INSERT INTO assessments
         (project, position, risk_score, category, confidence, evidence, session_risk, flags)
     SELECT * FROM unnest($1::text[], $2::bigint[], $3::float8[], $4::text[], $5::float8[], $6::float8[], $7::float8[],
         $8::jsonb[])
@@ -25,18 +25,18 @@ const WRITE: &str = "INSERT INTO views.assessments
         confidence = excluded.confidence, evidence = excluded.evidence, session_risk = excluded.session_risk,
         flags = excluded.flags";
 const GET: &str = "SELECT position, risk_score, category, confidence, evidence, session_risk, flags
-    FROM views.assessments WHERE project = $1 AND position = ANY($2)";
+    FROM assessments WHERE project = $1 AND position = ANY($2)";
 /// Those that match, of the rows that may be looked at.
-const RISKY_ASC: &str = "SELECT position FROM (SELECT position, risk_score, category FROM views.assessments
+const RISKY_ASC: &str = "SELECT position FROM (SELECT position, risk_score, category FROM assessments
         WHERE project = $1 AND position >= $2 ORDER BY position LIMIT $5) scanned
     WHERE risk_score >= $3 AND category = coalesce($4, category) ORDER BY position LIMIT $6";
-const RISKY_DESC: &str = "SELECT position FROM (SELECT position, risk_score, category FROM views.assessments
+const RISKY_DESC: &str = "SELECT position FROM (SELECT position, risk_score, category FROM assessments
         WHERE project = $1 AND position <= $2 ORDER BY position DESC LIMIT $5) scanned
     WHERE risk_score >= $3 AND category = coalesce($4, category) ORDER BY position DESC LIMIT $6";
 /// The first row that may not be looked at.
-const BEYOND_ASC: &str = "SELECT position FROM views.assessments
+const BEYOND_ASC: &str = "SELECT position FROM assessments
     WHERE project = $1 AND position >= $2 ORDER BY position LIMIT 1 OFFSET $3";
-const BEYOND_DESC: &str = "SELECT position FROM views.assessments
+const BEYOND_DESC: &str = "SELECT position FROM assessments
     WHERE project = $1 AND position <= $2 ORDER BY position DESC LIMIT 1 OFFSET $3";
 
 /// Stores `assessed`, in one statement.

@@ -11,8 +11,7 @@ use crate::database::{Database, DatabaseError};
 use crate::value::bound;
 
 /// Takes the shard's row: from here on nobody else commits to the shard, or leases it.
-const FENCE: &str =
-    "UPDATE views.shards SET checkpoint = $4 WHERE shard = $1 AND epoch = $2 AND checkpoint = $3";
+const FENCE: &str = "UPDATE shards SET checkpoint = $4 WHERE shard = $1 AND epoch = $2 AND checkpoint = $3";
 
 /// Writes all of `batch` or nothing (V1). Errors: [`DatabaseError::Fenced`] if the shard is no longer the lease's.
 pub(super) async fn commit(

@@ -4,11 +4,11 @@
 use crate::database::{Database, DatabaseError};
 
 const TABLES: [&str; 5] = [
-    "SELECT 'rules ' || to_json(r)::text FROM views.rules r",
-    "SELECT 'shard ' || shard || ' ' || checkpoint FROM views.shards ORDER BY shard",
-    "SELECT 'session ' || (to_jsonb(s) - 'no')::text FROM views.sessions s ORDER BY project, id",
-    "SELECT 'assessment ' || to_jsonb(a)::text FROM views.assessments a ORDER BY project, position",
-    "SELECT 'parked ' || to_jsonb(p)::text FROM views.parked p ORDER BY project, position",
+    "SELECT 'rules ' || to_json(r)::text FROM rules r",
+    "SELECT 'shard ' || shard || ' ' || checkpoint FROM shards ORDER BY shard",
+    "SELECT 'session ' || (to_jsonb(s) - 'no')::text FROM sessions s ORDER BY project, id",
+    "SELECT 'assessment ' || to_jsonb(a)::text FROM assessments a ORDER BY project, position",
+    "SELECT 'parked ' || to_jsonb(p)::text FROM parked p ORDER BY project, position",
 ];
 
 /// The lines, as one moment shows them.

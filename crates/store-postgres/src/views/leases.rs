@@ -44,22 +44,22 @@ pub struct Leases {
     fold_version: String,
 }
 
-const ALIVE: &str = "INSERT INTO views.workers VALUES ($1, now() + $2 * interval '1 ms')
+const ALIVE: &str = "INSERT INTO workers VALUES ($1, now() + $2 * interval '1 ms')
     ON CONFLICT (worker) DO UPDATE SET alive_until = excluded.alive_until";
-const BURY: &str = "DELETE FROM views.workers WHERE alive_until < now()";
-const RENEW: &str = "UPDATE views.shards SET leased_until = now() + $2 * interval '1 ms'
+const BURY: &str = "DELETE FROM workers WHERE alive_until < now()";
+const RENEW: &str = "UPDATE shards SET leased_until = now() + $2 * interval '1 ms'
     WHERE worker = $1 RETURNING shard, epoch";
 /// Number of shards, number of workers, and the fewest shards that another worker holds.
-const SHARES: &str = "SELECT (SELECT count(*) FROM views.shards), (SELECT count(*) FROM views.workers),
-    (SELECT coalesce(min((SELECT count(*) FROM views.shards s WHERE s.worker = w.worker)), 0)
-     FROM views.workers w WHERE w.worker <> $1)";
-const TAKE: &str = "UPDATE views.shards SET worker = $1, epoch = epoch + 1,
+const SHARES: &str = "SELECT (SELECT count(*) FROM shards), (SELECT count(*) FROM workers),
+    (SELECT coalesce(min((SELECT count(*) FROM shards s WHERE s.worker = w.worker)), 0)
+     FROM workers w WHERE w.worker <> $1)";
+const TAKE: &str = "UPDATE shards SET worker = $1, epoch = epoch + 1,
         leased_until = now() + $2 * interval '1 ms'
-    WHERE shard IN (SELECT shard FROM views.shards WHERE leased_until < now()
-            AND EXISTS (SELECT FROM views.rules WHERE fold_version = $4 AND half_life_ms = $5)
+    WHERE shard IN (SELECT shard FROM shards WHERE leased_until < now()
+            AND EXISTS (SELECT FROM rules WHERE fold_version = $4 AND half_life_ms = $5)
         ORDER BY leased_until, shard LIMIT $3 FOR UPDATE SKIP LOCKED)
     RETURNING shard, epoch";
-const RELEASE: &str = "UPDATE views.shards SET worker = NULL, leased_until = '-infinity'
+const RELEASE: &str = "UPDATE shards SET worker = NULL, leased_until = '-infinity'
     WHERE shard = $1 AND epoch = $2 AND worker = $3";
 
 impl Leases {
@@ -131,7 +131,7 @@ impl Leases {
     /// Says that the worker goes, so that the others count on it no longer.
     pub async fn leave(&self) -> Result<(), DatabaseError> {
         let client = self.database.connection().await?;
-        client.execute("DELETE FROM views.workers WHERE worker = $1", &[&self.worker]).await?;
+        client.execute("DELETE FROM workers WHERE worker = $1", &[&self.worker]).await?;
         Ok(())
     }
 }

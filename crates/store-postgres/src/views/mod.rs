@@ -62,6 +62,11 @@ impl PostgresViews {
         rules::require(&self.database, self.half_life, &self.fold_version).await
     }
 
+    /// Ends all leases and empties everything: workers fold it again from the first event that is kept.
+    pub async fn empty(&self) -> Result<(), DatabaseError> {
+        rules::empty(&self.database).await
+    }
+
     /// Leases for `worker`, a name that no other one has.
     pub fn leases(&self, worker: &str, ttl: std::time::Duration) -> Leases {
         Leases::new(self.database.clone(), worker, ttl, self.half_life, &self.fold_version)

@@ -7,10 +7,10 @@ use tidegate_domain::ports::Parked;
 use crate::database::{Database, DatabaseError};
 use crate::value::{Moment, bound};
 
-const WRITE: &str = "INSERT INTO views.parked (project, position, step, reason, recorded_at)
+const WRITE: &str = "INSERT INTO parked (project, position, step, reason, recorded_at)
     SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::timestamptz[])
     ON CONFLICT (project, position) DO UPDATE SET step = excluded.step, reason = excluded.reason";
-const LIST: &str = "SELECT position, step, reason, recorded_at FROM views.parked
+const LIST: &str = "SELECT position, step, reason, recorded_at FROM parked
     WHERE project = $1 AND position >= $2 ORDER BY position LIMIT $3";
 
 /// Stores `parked`; an event is parked once, by the last step that says so.

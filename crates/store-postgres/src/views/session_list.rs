@@ -37,8 +37,7 @@ pub(super) async fn page(
     let client = database.connection().await?;
 
     let most = SessionPage::TOTAL_MAX as i64;
-    let count =
-        format!("SELECT count(*) FROM (SELECT FROM views.sessions s WHERE {filter} LIMIT $5) counted");
+    let count = format!("SELECT count(*) FROM (SELECT FROM sessions s WHERE {filter} LIMIT $5) counted");
     let count = client.prepare_cached(&count).await?;
     params.push(&most);
     let total = client.query_one(&count, &params).await?.get::<_, i64>(0) as u64;
@@ -87,7 +86,7 @@ fn select(query: &SessionQuery, filter: &str, has_cursor: bool) -> String {
     let (beyond, direction) = if query.order == Order::Asc { ('>', "ASC") } else { ('<', "DESC") };
     let after = if has_cursor { format!("AND ({column}, s.no) {beyond} ($6, $7)") } else { String::new() };
     format!(
-        "SELECT {COLUMNS}, s.id, s.no, {column} FROM views.sessions s WHERE {filter} {after}
+        "SELECT {COLUMNS}, s.id, s.no, {column} FROM sessions s WHERE {filter} {after}
          ORDER BY {column} {direction}, s.no {direction} LIMIT $5"
     )
 }

@@ -18,7 +18,7 @@ pub(super) const COLUMNS: &str = "s.created_at, s.first_activity_at, s.last_acti
      s.evidence_at, s.peak_risk, s.counts, s.patterns";
 
 /// New ones are numbered in the order of the batch. `created_at` of a session never changes (`Session::apply`).
-const WRITE: &str = "INSERT INTO views.sessions (project, id, created_at, first_activity_at, last_activity_at,
+const WRITE: &str = "INSERT INTO sessions (project, id, created_at, first_activity_at, last_activity_at,
         event_count, evidence, evidence_at, peak_risk, risk_rank, counts, patterns)
     SELECT project, id, created_at, first_activity_at, last_activity_at, event_count, evidence, evidence_at, peak_risk,
         risk_rank, counts, patterns
@@ -85,7 +85,7 @@ pub(super) async fn load(
     }
     let sql = format!(
         "SELECT {COLUMNS}, n FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS key (project, id, n)
-         JOIN views.sessions s USING (project, id)"
+         JOIN sessions s USING (project, id)"
     );
     let client = database.connection().await?;
     let select = client.prepare_cached(&sql).await?;

@@ -36,6 +36,8 @@ impl Serve {
         let mut command = tidegate(dir);
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         command.env("TIDEGATE_LOG__SEGMENT_MAX_BYTES", (1 << 20).to_string());
+        // What a killed server leased is soon free.
+        command.env("TIDEGATE_WORKER__LEASE_TTL_MS", "1000");
         // A machine full of other tests is no reason to refuse.
         command.env("TIDEGATE_SERVER__LAG_MAX_MS", "60000");
         Self { command, dir: dir.to_owned(), stderr: None }

@@ -5,10 +5,15 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use super::store;
+
 /// The binary, with a data directory.
 pub(crate) fn tidegate(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     command.arg("--data-dir").arg(dir).env("TIDEGATE_TELEMETRY__LOG_LEVEL", "warn");
+    if let Some(url) = store::address_beside(dir) {
+        command.env("TIDEGATE_STORE__URL", url);
+    }
     command
 }
 

@@ -37,7 +37,9 @@ pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> TestServer {
     // The server shares its threads with the test, which may hold them for long.
     config.server.lag_max_ms = 60_000;
     config.server.ack_target_ms = 60_000;
-    config.store.url = super::store::address().await;
+    config.store.url = super::store::address(dir.path()).await;
+    config.store.partition_max_events = 1000;
+    config.worker.lease_ttl_ms = 1000;
     change(&mut config);
     let running = run::start(config.clone()).await.expect("the server starts");
     TestServer { client: Client::new(running.addresses[0]), config, running: Some(running), _dir: dir }
