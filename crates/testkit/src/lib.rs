@@ -3,5 +3,6 @@
 pub mod control;
 pub mod event_log;
 pub mod property;
+pub mod rate_limiter;
 pub mod views;
 pub mod world;

@@ -3,6 +3,7 @@
 
 mod control;
 mod event_log;
+mod rate_limiter;
 mod views;
 mod world;
 
@@ -11,5 +12,6 @@ pub use event_log::{
     AppendBatch, AppendError, Appended, Deleted, EventLog, LogError, LogStatus, NewRecord, Page,
     QuarantinedRange, Receipt, Retention, Stored,
 };
+pub use rate_limiter::{Bucket, RateLimiter, RateLimiterError, Taken};
 pub use views::{Assessed, Parked, RiskyPage, SessionPage, SessionRow, Views, ViewsBatch, ViewsError};
 pub use world::{Clock, Entropy};
