@@ -17,6 +17,7 @@ use tidegate_server::http::auth::Peer;
 use tidegate_server::http::router::router;
 use tidegate_simulator::memory_disk::MemoryDisk;
 use tidegate_store_embedded::control::EmbeddedControl;
+use tidegate_store_embedded::rates::EmbeddedRateLimiter;
 use tidegate_store_embedded::views::EmbeddedViews;
 use tidegate_testkit::world::{ManualClock, SeededEntropy};
 use tokio::runtime::Runtime;
@@ -119,11 +120,13 @@ async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
     let version = app::fold_version(screener.as_ref());
     let views = EmbeddedViews::open(&dir.path().join(app::VIEWS_FILE), app::half_life(&config), &version);
     let control = EmbeddedControl::open(&dir.path().join(app::CONTROL_FILE));
+    let clock = Arc::new(ManualClock::default());
     let ports = Ports {
         log,
         views: Arc::new(views.expect("views open")),
         control: Arc::new(control.expect("control opens")),
-        clock: Arc::new(ManualClock::default()),
+        rate_limiter: Arc::new(EmbeddedRateLimiter::new(clock.clone(), config.rate_limits.buckets_max)),
+        clock,
         entropy: Arc::new(SeededEntropy::new(1)),
     };
     let app = app::assemble(config, ports, screener, CancellationToken::new()).await;

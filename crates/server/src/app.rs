@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use tidegate_domain::assessment::Screener;
 use tidegate_domain::id::{Position, ProjectId};
-use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, Views};
+use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, RateLimiter, Views};
 use tidegate_domain::risk::HalfLife;
 use tidegate_engine::access::Access;
 use tidegate_engine::intake::{Intake, Mask, MaskRule, RegexMask};
@@ -17,6 +17,7 @@ use tidegate_store_embedded::control::EmbeddedControl;
 use tidegate_store_embedded::disk::RealDisk;
 use tidegate_store_embedded::lock::DirectoryLock;
 use tidegate_store_embedded::log::{LogConfig, QueueLimits, SegmentLog};
+use tidegate_store_embedded::rates::EmbeddedRateLimiter;
 use tidegate_store_embedded::views::EmbeddedViews;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,7 @@ use crate::http::auth::DEV_PROJECT;
 use crate::http::body::Bodies;
 use crate::http::lag::Lag;
 use crate::http::observe::RequestIds;
+use crate::http::rates::Rates;
 use crate::metrics::{Gauges, Metrics, PipelineObserver};
 
 /// The log's directory inside the data directory.
@@ -63,6 +65,8 @@ pub struct App {
     pub lag: Arc<Lag>,
     /// How many requests to store events are worked on at once.
     pub admission: Arc<Admission>,
+    /// How often a caller may send.
+    pub rates: Rates,
     /// Makes request ids.
     pub request_ids: RequestIds,
     /// Free places for live readers.
@@ -185,6 +189,8 @@ pub struct Ports {
     pub views: Arc<dyn Views>,
     /// Projects and keys.
     pub control: Arc<dyn Control>,
+    /// Counts requests.
+    pub rate_limiter: Arc<dyn RateLimiter>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -192,13 +198,15 @@ pub struct Ports {
 }
 
 impl Stores {
-    /// These stores, with the system's time and randomness.
-    pub fn ports(&self) -> Ports {
+    /// These stores, with the system's time and randomness, and a rate limiter for this process alone.
+    pub fn ports(&self, config: &Config) -> Ports {
+        let clock = Arc::new(SystemClock);
         Ports {
             log: self.log.clone(),
             views: self.views.clone(),
             control: self.control.clone(),
-            clock: Arc::new(SystemClock),
+            rate_limiter: Arc::new(EmbeddedRateLimiter::new(clock.clone(), config.rate_limits.buckets_max)),
+            clock,
             entropy: Arc::new(SystemEntropy),
         }
     }
@@ -211,7 +219,7 @@ pub async fn assemble(
     screener: Arc<dyn Screener>,
     stop: CancellationToken,
 ) -> anyhow::Result<(App, Pipeline)> {
-    let Ports { log, views, control, clock, entropy } = ports;
+    let Ports { log, views, control, rate_limiter, clock, entropy } = ports;
     let metrics = Arc::new(Metrics::new().context("metrics")?);
     let observer = Arc::new(PipelineObserver { metrics: Arc::clone(&metrics), clock: Arc::clone(&clock) });
     let half_life = half_life(&config);
@@ -235,6 +243,7 @@ pub async fn assemble(
         },
     );
     let access = open_access(&config, control, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+    let rates = Rates::new(&config.rate_limits, &config.server, rate_limiter, Arc::clone(&metrics));
     let lag = Arc::new(Lag::default());
     let mut seed = [0; 16];
     entropy.fill(&mut seed);
@@ -250,6 +259,7 @@ pub async fn assemble(
         bodies: Bodies::new(&config, Arc::clone(&lag)),
         lag,
         admission: Arc::new(Admission::new(config.server.ack_target_ms, config.intake.retry_after_s)),
+        rates,
         request_ids: RequestIds::new(seed),
         stream_readers: Arc::new(Semaphore::new(config.stream.readers_max)),
         dev_project: DEV_PROJECT.parse().context("the development project")?,

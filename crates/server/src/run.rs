@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{self, App, Stores};
 use crate::config::Config;
+use crate::http::per_address::PerAddress;
 use crate::http::router::router;
 use crate::http::serve::Serving;
 use crate::open_files;
@@ -46,7 +47,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let stores = app::open_stores(&config, screener.as_ref())?;
     let listeners = bind(&config.server.listen)?;
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
-    let (app, pipeline) = app::assemble(config, stores.ports(), screener, CancellationToken::new()).await?;
+    let ports = stores.ports(&config);
+    let (app, pipeline) = app::assemble(config, ports, screener, CancellationToken::new()).await?;
     let app = Arc::new(app);
     announce_owner_key(&app).await?;
 
@@ -56,11 +58,15 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tasks.spawn(watch_keys(Arc::clone(&app)));
     tasks.spawn(retention::run(Arc::clone(&app)));
     tasks.spawn(watch_lag(Arc::clone(&app)));
+    let server = &app.config.server;
     let serving = Serving {
         router: router(Arc::clone(&app)),
-        header_read_timeout: Duration::from_millis(app.config.server.header_read_timeout_ms),
-        write_timeout: Duration::from_millis(app.config.server.write_timeout_ms),
-        connections: Arc::new(Semaphore::new(open_files::connections(app.config.server.connections_max)?)),
+        header_read_timeout: Duration::from_millis(server.header_read_timeout_ms),
+        write_timeout: Duration::from_millis(server.write_timeout_ms),
+        connections: Arc::new(Semaphore::new(open_files::connections(server.connections_max)?)),
+        per_address: PerAddress::new(server.connections_per_address_max, &server.trusted_proxies),
+        max_requests: server.connection_max_requests,
+        metrics: Arc::clone(&app.metrics),
         stop: app.stop.clone(),
         tasks: tasks.clone(),
     };

@@ -14,6 +14,7 @@
 mod aliases;
 mod error;
 mod layers;
+mod network;
 mod print;
 mod scalar;
 mod secret;
@@ -27,6 +28,7 @@ use std::path::Path;
 
 pub use error::ConfigError;
 pub use layers::Origin;
+pub use network::Network;
 pub use secret::Secret;
 pub use sections::*;
 

@@ -209,6 +209,12 @@ fn values_that_cannot_work_are_refused_with_key_value_and_limit() {
         ("[masking]\nrules = [{ name = \"a b\", pattern = \"x\" }]", "is x: masking rule \"a b\": a name is"),
         ("[masking]\nrules = [{ name = \"a\", pattern = \"(\" }]", "is (: masking rule a: regex parse error"),
         ("[access]\nstatic_keys = [\"hunter2\", \"\"]", "is ***: a key is"),
+        ("[rate_limits]\nquery_key_requests_per_minute = 1000001", "is 1000001: must be 0 to 1000000"),
+        (
+            "[rate_limits]\nquery_key_burst_requests = 5",
+            "is 5: has no effect while rate_limits.query_key_requests_per_minute is 0",
+        ),
+        ("[server]\ntrusted_proxies = [\"10.0.0.0/33\"]", "found `10.0.0.0/33`"),
     ] {
         let error = refusal(text);
         assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");

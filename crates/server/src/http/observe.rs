@@ -17,6 +17,7 @@ use futures_util::future::{Either, ready};
 use tower::{Layer, Service};
 use uuid::Uuid;
 
+use super::rates::Told;
 use super::{Problem, strict};
 use crate::app::App;
 
@@ -35,6 +36,8 @@ struct Seen {
     method: Method,
     /// The route that will answer.
     route: Option<MatchedPath>,
+    /// What the caller is told of its rate limits, if there are any.
+    told: Option<Told>,
 }
 
 /// The middleware, as a layer. Cheaper by three boxes a request than a handler-like function would be.
@@ -69,8 +72,11 @@ where
         self.route.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let seen = Seen::of(&self.app, &request);
+        if let Some(told) = &seen.told {
+            request.extensions_mut().insert(told.clone());
+        }
         let answer = match strict::refusal(&request) {
             Some(problem) => Either::Left(ready(Ok(problem.into_response()))),
             None => Either::Right(self.route.call(request)),
@@ -84,7 +90,7 @@ impl Seen {
         let started = Instant::now();
         let (id, trace_id) = (request_id(app, request.headers()), trace_id(request.headers()));
         let route = request.extensions().get::<MatchedPath>().cloned();
-        Self { started, id, trace_id, method: request.method().clone(), route }
+        Self { started, id, trace_id, method: request.method().clone(), route, told: app.rates.told() }
     }
 
     async fn observe(
@@ -109,6 +115,9 @@ impl Seen {
         }
         if let Ok(id) = HeaderValue::from_str(&self.id) {
             response.headers_mut().insert(REQUEST_ID, id);
+        }
+        if let Some(told) = &self.told {
+            told.write(response.headers_mut());
         }
         harden(response.headers_mut());
         self.log(&app, route, response.status());

@@ -45,6 +45,9 @@ pub struct Metrics {
     parked: IntCounter,
     commit: Histogram,
     requests: IntCounterVec,
+    rate_limited: IntCounterVec,
+    rate_limiter_errors: IntCounter,
+    connections_refused: IntCounter,
     request_duration: HistogramVec,
     queue_depth: IntGauge,
     queue_bytes: IntGauge,
@@ -106,6 +109,19 @@ impl Metrics {
                 &LATENCY_BOUNDS_MS,
             )?,
             requests: make.counters("http_requests_total", "Requests answered.", &["route", "status"])?,
+            rate_limited: make.counters(
+                "rate_limited_total",
+                "Requests refused with 429, by budget and whose bucket was empty.",
+                &["budget", "bucket"],
+            )?,
+            rate_limiter_errors: make.counter(
+                "rate_limiter_errors_total",
+                "Requests admitted because the rate limiter gave no answer.",
+            )?,
+            connections_refused: make.counter(
+                "connections_refused_total",
+                "Connections closed at once: their address has too many.",
+            )?,
             request_duration: make.histograms(
                 "http_request_duration_seconds",
                 "Time to an answer.",
@@ -169,6 +185,26 @@ impl Metrics {
         let status = three_digits(status, &mut digits);
         self.requests.with_label_values(&[route, status]).inc();
         self.request_duration.with_label_values(&[route]).observe(elapsed.as_secs_f64());
+    }
+
+    /// A request was refused: this bucket of this budget was empty.
+    pub fn rate_limited(&self, budget: &'static str, bucket: &'static str) {
+        self.rate_limited.with_label_values(&[budget, bucket]).inc();
+    }
+
+    /// A request was admitted without the rate limiter's word.
+    pub fn rate_limiter_failed(&self) {
+        self.rate_limiter_errors.inc();
+    }
+
+    /// Requests admitted without the rate limiter's word, since the start.
+    pub fn rate_limiter_errors(&self) -> u64 {
+        self.rate_limiter_errors.get()
+    }
+
+    /// A connection was closed at once.
+    pub fn connection_refused(&self) {
+        self.connections_refused.inc();
     }
 
     /// Everything in the Prometheus text format.

@@ -25,6 +25,7 @@ mod open_files;
 mod operations;
 mod overload;
 mod paging;
+mod rate_limits;
 mod reading;
 mod retention;
 mod routes;
