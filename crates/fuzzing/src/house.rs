@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
 use tidegate_engine::pipeline::Pipeline;
-use tidegate_server::app::{self, App, Ports};
+use tidegate_server::app::{self, App, Beside, Ports};
 use tidegate_server::config::Config;
 use tidegate_server::http::auth::Peer;
 use tidegate_server::http::router::router;
@@ -129,6 +129,7 @@ async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
         clock,
         entropy: Arc::new(SeededEntropy::new(1)),
     };
-    let app = app::assemble(config, ports, screener, CancellationToken::new()).await;
-    app.expect("the parts fit together")
+    let assembled = app::assemble(config, ports, screener, CancellationToken::new()).await;
+    let (app, Beside { pipeline, .. }) = assembled.expect("the parts fit together");
+    (app, pipeline)
 }

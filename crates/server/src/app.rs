@@ -31,6 +31,7 @@ use crate::http::lag::Lag;
 use crate::http::observe::RequestIds;
 use crate::http::rates::Rates;
 use crate::metrics::{Gauges, Metrics, PipelineObserver};
+use crate::otlp::{Exporter, Tracer};
 
 /// The log's directory inside the data directory.
 pub const LOG_DIR: &str = "log";
@@ -57,6 +58,8 @@ pub struct App {
     pub screener: Arc<dyn Screener>,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// Traces, if they are on.
+    pub tracer: Option<Arc<Tracer>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Limits on bodies.
@@ -212,16 +215,31 @@ impl Stores {
     }
 }
 
-/// Puts the parts together over `ports`. The pipeline is returned apart: it runs on a thread of its own.
+/// What runs beside an [`App`], for its starter to run.
+pub struct Beside {
+    /// Folds the log, on a thread of its own.
+    pub pipeline: Pipeline,
+    /// Sends traces, if they are on.
+    pub exporter: Option<Exporter>,
+}
+
+/// Puts the parts together over `ports`.
 pub async fn assemble(
     config: Config,
     ports: Ports,
     screener: Arc<dyn Screener>,
     stop: CancellationToken,
-) -> anyhow::Result<(App, Pipeline)> {
+) -> anyhow::Result<(App, Beside)> {
     let Ports { log, views, control, rate_limiter, clock, entropy } = ports;
     let metrics = Arc::new(Metrics::new().context("metrics")?);
-    let observer = Arc::new(PipelineObserver { metrics: Arc::clone(&metrics), clock: Arc::clone(&clock) });
+    let traces = Tracer::open(&config.telemetry, Arc::clone(&clock), entropy.as_ref(), Arc::clone(&metrics));
+    let traces = traces.map_err(anyhow::Error::msg).context("telemetry.otlp_endpoint")?;
+    let (tracer, exporter) = traces.map(|(tracer, exporter)| (Arc::new(tracer), exporter)).unzip();
+    let observer = Arc::new(PipelineObserver {
+        metrics: Arc::clone(&metrics),
+        tracer: tracer.clone(),
+        clock: Arc::clone(&clock),
+    });
     let half_life = half_life(&config);
     let pipeline = Pipeline::open(
         Arc::clone(&log),
@@ -255,6 +273,7 @@ pub async fn assemble(
         views,
         screener,
         metrics,
+        tracer,
         clock,
         bodies: Bodies::new(&config, Arc::clone(&lag)),
         lag,
@@ -266,7 +285,7 @@ pub async fn assemble(
         stop,
         config,
     };
-    Ok((app, pipeline))
+    Ok((app, Beside { pipeline, exporter }))
 }
 
 /// The keys of Control and of the settings.

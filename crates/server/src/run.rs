@@ -11,10 +11,12 @@ use tidegate_domain::ports::Scopes;
 use tidegate_engine::pipeline::Pipeline;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{self, App, Stores};
+use crate::app::{self, App, Beside, Stores};
 use crate::config::Config;
 use crate::http::per_address::PerAddress;
 use crate::http::router::router;
@@ -38,6 +40,9 @@ pub struct Running {
     tasks: TaskTracker,
     pipeline: Option<JoinHandle<()>>,
     pipeline_stop: CancellationToken,
+    /// Sends what is traced until the end; aborted when dropped.
+    exporting: JoinSet<()>,
+    export_stop: CancellationToken,
     server_file: PathBuf,
 }
 
@@ -48,13 +53,18 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let listeners = bind(&config.server.listen)?;
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
     let ports = stores.ports(&config);
-    let (app, pipeline) = app::assemble(config, ports, screener, CancellationToken::new()).await?;
+    let (app, Beside { pipeline, exporter }) =
+        app::assemble(config, ports, screener, CancellationToken::new()).await?;
     let app = Arc::new(app);
     announce_owner_key(&app).await?;
 
     let (tasks, pipeline_stop) = (TaskTracker::new(), CancellationToken::new());
     let pipeline =
         app.config.pipeline.enabled.then(|| run_pipeline(pipeline, pipeline_stop.clone())).transpose()?;
+    let (mut exporting, export_stop) = (JoinSet::new(), CancellationToken::new());
+    if let Some(exporter) = exporter {
+        exporting.spawn(exporter.run(export_stop.clone()));
+    }
     tasks.spawn(watch_keys(Arc::clone(&app)));
     tasks.spawn(retention::run(Arc::clone(&app)));
     tasks.spawn(watch_lag(Arc::clone(&app)));
@@ -76,7 +86,17 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let server_file = app.config.server.data_dir.join(SERVER_FILE);
     write_server_file(&server_file, &addresses)?;
     tracing::info!(?addresses, data_dir = %app.config.server.data_dir.display(), dev = app.config.server.dev, "tidegate is up");
-    Ok(Running { addresses, app, stores, tasks, pipeline, pipeline_stop, server_file })
+    Ok(Running {
+        addresses,
+        app,
+        stores,
+        tasks,
+        pipeline,
+        pipeline_stop,
+        exporting,
+        export_stop,
+        server_file,
+    })
 }
 
 fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
@@ -165,9 +185,11 @@ impl Running {
     }
 
     /// Stops: no new connections, requests at hand are finished, the pipeline finishes its batch, the log is
-    /// closed. What takes longer than the drain time is cut off; nothing acknowledged is lost by that.
+    /// closed. What takes longer than the drain time is cut off; nothing acknowledged is lost by that. Traces are sent
+    /// last, in what is left of that time.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         let limit = Duration::from_millis(self.app.config.server.drain_timeout_ms);
+        let deadline = Instant::now() + limit;
         tracing::info!(drain_timeout_ms = limit.as_millis() as u64, "stopping");
         self.app.stop.cancel();
         self.tasks.close();
@@ -187,6 +209,10 @@ impl Running {
                 }
             }
             Err(_) => tracing::warn!("the pipeline was cut off at the end of the drain time"),
+        }
+        self.export_stop.cancel();
+        if tokio::time::timeout_at(deadline, self.exporting.join_next()).await.is_err() {
+            tracing::warn!("traces were cut off at the end of the drain time");
         }
         let _ = std::fs::remove_file(&self.server_file);
         tracing::info!("stopped");

@@ -38,7 +38,7 @@ pub struct Config {
     pub access: Access,
     /// How often.
     pub rate_limits: RateLimits,
-    /// Log lines.
+    /// Log lines and traces.
     pub telemetry: Telemetry,
 }
 
@@ -256,6 +256,10 @@ pub struct Telemetry {
     pub log_level: LogLevel,
     /// Form of log lines.
     pub log_format: LogFormat,
+    /// Where traces go; empty for nowhere.
+    pub otlp_endpoint: String,
+    /// Share of traces begun here that is kept, in (0, 1].
+    pub otlp_sample_ratio: f64,
 }
 
 /// Severity of a log line. Read in any case, and with the name `warning` that other systems use.

@@ -86,6 +86,7 @@ fn every_alias_sets_its_key() {
             Value::Boolean(default) => (!default).to_string(),
             Value::Integer(_) => "7".into(),
             Value::Float(_) => "0.25".into(),
+            Value::String(_) if name == "otlp_endpoint" => "http://localhost:4318".into(),
             Value::String(_) => "WARNING".into(),
             _ => "one,two".into(),
         };
@@ -214,6 +215,7 @@ fn values_that_cannot_work_are_refused_with_key_value_and_limit() {
             "[rate_limits]\nquery_key_burst_requests = 5",
             "is 5: has no effect while rate_limits.query_key_requests_per_minute is 0",
         ),
+        ("[telemetry]\notlp_endpoint = \"https://x\"", "is https://x: must be http://HOST:PORT"),
         ("[server]\ntrusted_proxies = [\"10.0.0.0/33\"]", "found `10.0.0.0/33`"),
     ] {
         let error = refusal(text);

@@ -9,7 +9,8 @@ use tidegate_screening::{LexicalScreener, Lexicon};
 use toml::Value;
 
 use super::layers::Origins;
-use super::{Access, Config, ConfigError, Masking, Origin, Screening, Server, print};
+use super::{Access, Config, ConfigError, Masking, Origin, Screening, Server, Telemetry, print};
+use crate::otlp::Endpoint;
 
 /// Whole numbers that may be 0, as `default.toml` says.
 const MAY_BE_ZERO: &[&str] = &[
@@ -90,7 +91,8 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
         .or_else(|| addresses(&config.server))
         .or_else(|| words(&config.screening))
         .or_else(|| masking(&config.masking))
-        .or_else(|| keys(&config.access));
+        .or_else(|| keys(&config.access))
+        .or_else(|| collector(&config.telemetry));
     match broken {
         Some(Broken { key, value, rule }) => {
             let origin = origins.get(&key).cloned().unwrap_or(Origin::Default);
@@ -182,6 +184,13 @@ fn keys(access: &Access) -> Option<Broken> {
     let fits = access.static_keys.iter().all(|key| is_key(key.expose()));
     let rule = "a key is 1 to 255 printable ASCII characters without spaces or commas";
     (!fits).then(|| Broken::new("access.static_keys", "***", rule))
+}
+
+/// The URL as its user will read it.
+fn collector(telemetry: &Telemetry) -> Option<Broken> {
+    let endpoint = &telemetry.otlp_endpoint;
+    let rule = endpoint.parse::<Endpoint>().err().filter(|_| !endpoint.is_empty())?;
+    Some(Broken::new("telemetry.otlp_endpoint", endpoint, rule))
 }
 
 fn first_repeated<T: Copy + Eq + Hash>(mut items: impl Iterator<Item = T>) -> Option<T> {

@@ -17,6 +17,7 @@ use tidegate_domain::time::UnixMs;
 use tidegate_engine::pipeline::{BatchReport, Observer};
 
 use crate::doors::Verdict;
+use crate::otlp::Tracer;
 use freshness::Freshness;
 use labels::Bounded;
 pub use labels::Received;
@@ -48,6 +49,8 @@ pub struct Metrics {
     rate_limited: IntCounterVec,
     rate_limiter_errors: IntCounter,
     connections_refused: IntCounter,
+    spans_sent: IntCounter,
+    spans_dropped: IntCounter,
     request_duration: HistogramVec,
     queue_depth: IntGauge,
     queue_bytes: IntGauge,
@@ -121,6 +124,11 @@ impl Metrics {
             connections_refused: make.counter(
                 "connections_refused_total",
                 "Connections closed at once: their address has too many.",
+            )?,
+            spans_sent: make.counter("otlp_spans_sent_total", "Spans that the collector took.")?,
+            spans_dropped: make.counter(
+                "otlp_spans_dropped_total",
+                "Spans lost: the queue was full, or the collector did not take them.",
             )?,
             request_duration: make.histograms(
                 "http_request_duration_seconds",
@@ -207,6 +215,16 @@ impl Metrics {
         self.connections_refused.inc();
     }
 
+    /// The collector took spans.
+    pub fn spans_sent(&self, spans: u64) {
+        self.spans_sent.inc_by(spans);
+    }
+
+    /// Spans were lost.
+    pub fn spans_dropped(&self, spans: u64) {
+        self.spans_dropped.inc_by(spans);
+    }
+
     /// Everything in the Prometheus text format.
     pub fn prometheus(&self, gauges: &Gauges) -> String {
         self.queue_depth.set(gauges.queue_depth as i64);
@@ -231,10 +249,12 @@ fn three_digits(status: u16, digits: &mut [u8; 3]) -> &str {
     std::str::from_utf8(digits).unwrap_or("000")
 }
 
-/// Tells the metrics of each batch, and how old it was.
+/// Tells the metrics of each batch, and how old it was; and the tracer.
 pub struct PipelineObserver {
     /// What is told.
     pub metrics: Arc<Metrics>,
+    /// What is told too, if traces are on.
+    pub tracer: Option<Arc<Tracer>>,
     /// Tells the age.
     pub clock: Arc<dyn Clock>,
 }
@@ -242,6 +262,9 @@ pub struct PipelineObserver {
 impl Observer for PipelineObserver {
     fn committed(&self, report: &BatchReport) {
         self.metrics.folded(report, self.clock.now());
+        if let Some(tracer) = &self.tracer {
+            tracer.folded(report);
+        }
     }
 }
 

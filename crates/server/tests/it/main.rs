@@ -35,5 +35,6 @@ mod smuggling;
 mod stream;
 mod support;
 mod tenants;
+mod traces;
 mod wire;
 mod workspace;
