@@ -3,16 +3,20 @@
 //!
 //! Limits protect, and prove nothing: if the rate limiter does not answer, requests are admitted, and it is counted.
 
+mod told;
+
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
 use tidegate_domain::ports::{Bucket, RateLimiter, Scope, Taken};
 use tidegate_domain::rate::Quota;
 use tidegate_engine::access::Grant;
+
+pub(super) use told::Told;
 
 use super::{Problem, source};
 use crate::config::{Network, RateLimits, Server};
@@ -21,14 +25,6 @@ use crate::metrics::Metrics;
 const INGEST: &str = "ingest";
 const QUERY: &str = "query";
 const SECOND_US: u64 = 1_000_000;
-/// The three fields of draft-ietf-httpapi-ratelimit-headers-03 and their elder spelling: what clients in use read. Later
-/// drafts have put them into two structured fields, `RateLimit` and `RateLimit-Policy`, which few know yet.
-const LIMIT: [HeaderName; 2] =
-    [HeaderName::from_static("ratelimit-limit"), HeaderName::from_static("x-ratelimit-limit")];
-const REMAINING: [HeaderName; 2] =
-    [HeaderName::from_static("ratelimit-remaining"), HeaderName::from_static("x-ratelimit-remaining")];
-const RESET: [HeaderName; 2] =
-    [HeaderName::from_static("ratelimit-reset"), HeaderName::from_static("x-ratelimit-reset")];
 
 /// The limits, and who counts.
 pub struct Rates {
@@ -55,17 +51,6 @@ struct Limit {
     by: By,
     requests_per_minute: u32,
     quota: Quota,
-}
-
-/// What the answer to a request will say of its limits; filled while the request is worked on.
-#[derive(Clone, Default)]
-pub(super) struct Told(Arc<OnceLock<Level>>);
-
-#[derive(Clone, Copy)]
-struct Level {
-    limit: u32,
-    remaining: u32,
-    reset_s: u32,
 }
 
 impl By {
@@ -111,26 +96,6 @@ impl Limit {
 /// Whole seconds, rounded up: whoever waits so long has waited long enough.
 fn seconds(us: u64) -> u32 {
     u32::try_from(us.div_ceil(SECOND_US)).unwrap_or(u32::MAX)
-}
-
-impl Told {
-    fn fill(&self, quota: Quota, taken: &Taken) {
-        // The draft wants a refusal's two times to be the same; after success, the bucket's refill is what there is to say.
-        let reset_us = if taken.is_admitted { taken.full_after_us } else { taken.retry_after_us };
-        let level = Level { limit: quota.burst(), remaining: taken.remaining, reset_s: seconds(reset_us) };
-        // A request is counted once, so nobody has filled it before.
-        let _ = self.0.set(level);
-    }
-
-    /// Writes what was told to an answer's `headers`.
-    pub(super) fn write(&self, headers: &mut HeaderMap) {
-        let Some(level) = self.0.get() else { return };
-        for (names, value) in [(LIMIT, level.limit), (REMAINING, level.remaining), (RESET, level.reset_s)] {
-            for name in names {
-                headers.insert(name, value.into());
-            }
-        }
-    }
 }
 
 impl Rates {

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
-use axum::http::Request;
+use axum::http::{HeaderMap, Request};
 use tidegate_domain::ports::{RateLimiterError, Scopes};
 use tidegate_store_embedded::rates::EmbeddedRateLimiter;
 use tidegate_testkit::world::ManualClock;
 
+use super::told::{LIMIT, REMAINING, RESET};
 use super::*;
 use crate::config::Config;
 use crate::http::auth::Peer;
