@@ -6,6 +6,7 @@
 //! - [`draft`]: the rules an event must meet before it is one; every refusal names its field.
 //! - [`dedup`]: idempotency keys and fingerprints.
 //! - [`assessment`], [`risk`], [`session`]: what screening says and what a session remembers of it.
+//! - [`rate`]: how many requests a bucket of tokens lets through.
 //! - [`filter`]: what a reader may ask for, and the cursors of pages.
 //! - [`ports`]: the traits that stores and screeners implement, each with numbered laws.
 
@@ -19,6 +20,7 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub mod ports;
+pub mod rate;
 pub mod record;
 pub mod risk;
 pub mod risk_range;

@@ -62,7 +62,8 @@ impl Access {
         fixed: &[(&str, ProjectId)],
     ) -> Result<Self, ControlError> {
         let now = clock.now();
-        let fixed = fixed.iter().map(|(key, project)| fixed_key(key, project, now)).collect();
+        let fixed =
+            (1..).zip(fixed).map(|(number, (key, project))| fixed_key(number, key, project, now)).collect();
         let access = Self { control, clock, entropy, fixed, keys: RwLock::default() };
         access.reload(true).await?;
         Ok(access)
@@ -170,9 +171,9 @@ impl Access {
     }
 }
 
-fn fixed_key(key: &str, project: &ProjectId, now: UnixMs) -> KeyRecord {
+fn fixed_key(number: usize, key: &str, project: &ProjectId, now: UnixMs) -> KeyRecord {
     KeyRecord {
-        id: "settings".into(),
+        id: format!("settings-{number}"),
         hash: hash_of(key),
         project: project.clone(),
         scopes: Scopes::default().with(Scope::Ingest).with(Scope::Read),

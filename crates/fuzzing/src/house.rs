@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
 use tidegate_engine::pipeline::Pipeline;
-use tidegate_server::app::{self, App};
+use tidegate_server::app::{self, App, Signals};
 use tidegate_server::config::Config;
 use tidegate_server::http::auth::Peer;
 use tidegate_server::http::router::router;
@@ -20,6 +20,7 @@ use tidegate_server::pipelines::open_whole;
 use tidegate_server::stores::{CONTROL_FILE, Ports, VIEWS_FILE};
 use tidegate_simulator::memory_disk::MemoryDisk;
 use tidegate_store_embedded::control::EmbeddedControl;
+use tidegate_store_embedded::rates::EmbeddedRateLimiter;
 use tidegate_store_embedded::views::EmbeddedViews;
 use tidegate_testkit::world::{ManualClock, SeededEntropy};
 use tokio::runtime::Runtime;
@@ -122,17 +123,20 @@ async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
     let version = app::fold_version(screener.as_ref());
     let views = EmbeddedViews::open(&dir.path().join(VIEWS_FILE), app::half_life(&config), &version);
     let control = EmbeddedControl::open(&dir.path().join(CONTROL_FILE));
+    let clock = Arc::new(ManualClock::default());
     let ports = Ports {
         log,
         views: Arc::new(views.expect("views open")),
         control: Arc::new(control.expect("control opens")),
-        clock: Arc::new(ManualClock::default()),
+        rate_limiter: Arc::new(EmbeddedRateLimiter::new(clock.clone(), config.rate_limits.buckets_max)),
+        clock,
         entropy: Arc::new(SeededEntropy::new(1)),
     };
     let metrics = Arc::new(Metrics::new().expect("every metric is declared once"));
-    let folding = app::folding(&config, &screener, &ports.clock, &metrics);
+    let signals = Signals { metrics, tracer: None };
+    let folding = app::folding(&config, &screener, &ports.clock, &signals);
     let pipeline = open_whole(ports.log.clone(), ports.views.clone(), &folding).await.expect("views answer");
     let checkpoint = pipeline.checkpoint();
-    let app = app::assemble(config, ports, screener, checkpoint, metrics, CancellationToken::new()).await;
+    let app = app::assemble(config, ports, screener, checkpoint, signals, CancellationToken::new()).await;
     (app.expect("the parts fit together"), pipeline)
 }

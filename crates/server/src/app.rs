@@ -20,7 +20,9 @@ use crate::http::auth::DEV_PROJECT;
 use crate::http::body::Bodies;
 use crate::http::lag::Lag;
 use crate::http::observe::RequestIds;
+use crate::http::rates::Rates;
 use crate::metrics::{Gauges, Metrics, PipelineObserver};
+use crate::otlp::{Exporter, Tracer};
 use crate::pipelines::Folding;
 use crate::stores::Ports;
 
@@ -42,6 +44,8 @@ pub struct App {
     pub screener: Arc<dyn Screener>,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// Traces, if they are on.
+    pub tracer: Option<Arc<Tracer>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Limits on bodies.
@@ -50,6 +54,8 @@ pub struct App {
     pub lag: Arc<Lag>,
     /// How many requests to store events are worked on at once.
     pub admission: Arc<Admission>,
+    /// How often a caller may send.
+    pub rates: Rates,
     /// Makes request ids.
     pub request_ids: RequestIds,
     /// Free places for live readers.
@@ -109,14 +115,37 @@ pub fn folding(
     config: &Config,
     screener: &Arc<dyn Screener>,
     clock: &Arc<dyn Clock>,
-    metrics: &Arc<Metrics>,
+    signals: &Signals,
 ) -> Folding {
     Folding {
         screener: Arc::clone(screener),
-        observer: Arc::new(PipelineObserver { metrics: Arc::clone(metrics), clock: Arc::clone(clock) }),
+        observer: Arc::new(PipelineObserver {
+            metrics: Arc::clone(&signals.metrics),
+            tracer: signals.tracer.clone(),
+            clock: Arc::clone(clock),
+        }),
         half_life: half_life(config),
         batch_max_bytes: config.pipeline.batch_max_bytes,
     }
+}
+
+/// What a process tells of its work.
+#[derive(Clone)]
+pub struct Signals {
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Traces, if they are on.
+    pub tracer: Option<Arc<Tracer>>,
+}
+
+/// The signals that the settings ask for; traces leave by the exporter, which somebody must run.
+pub fn signals(config: &Config, ports: &Ports) -> anyhow::Result<(Signals, Option<Exporter>)> {
+    let metrics = Arc::new(Metrics::new().context("metrics")?);
+    let clock = Arc::clone(&ports.clock);
+    let traces = Tracer::open(&config.telemetry, clock, ports.entropy.as_ref(), Arc::clone(&metrics));
+    let traces = traces.map_err(anyhow::Error::msg).context("telemetry.otlp_endpoint")?;
+    let (tracer, exporter) = traces.map(|(tracer, exporter)| (Arc::new(tracer), exporter)).unzip();
+    Ok((Signals { metrics, tracer }, exporter))
 }
 
 /// Puts the parts together over `ports`. `checkpoint`: up to where everything is folded, as it moves.
@@ -125,10 +154,11 @@ pub async fn assemble(
     ports: Ports,
     screener: Arc<dyn Screener>,
     checkpoint: watch::Receiver<Position>,
-    metrics: Arc<Metrics>,
+    signals: Signals,
     stop: CancellationToken,
 ) -> anyhow::Result<App> {
-    let Ports { log, views, control, clock, entropy } = ports;
+    let Ports { log, views, control, rate_limiter, clock, entropy } = ports;
+    let Signals { metrics, tracer } = signals;
     let query = Query::new(
         Arc::clone(&log),
         Arc::clone(&views),
@@ -140,6 +170,7 @@ pub async fn assemble(
         },
     );
     let access = open_access(&config, control, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+    let rates = Rates::new(&config.rate_limits, &config.server, rate_limiter, Arc::clone(&metrics));
     let lag = Arc::new(Lag::default());
     let mut seed = [0; 16];
     entropy.fill(&mut seed);
@@ -151,10 +182,12 @@ pub async fn assemble(
         views,
         screener,
         metrics,
+        tracer,
         clock,
         bodies: Bodies::new(&config, Arc::clone(&lag)),
         lag,
         admission: Arc::new(Admission::new(config.server.ack_target_ms, config.intake.retry_after_s)),
+        rates,
         request_ids: RequestIds::new(seed),
         stream_readers: Arc::new(Semaphore::new(config.stream.readers_max)),
         dev_project: DEV_PROJECT.parse().context("the development project")?,

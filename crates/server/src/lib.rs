@@ -3,7 +3,7 @@
 //! - [`doors`]: wire shapes in; [`api`]: what is read back; [`http`]: connections, bodies, access, problems.
 //! - [`app`]: what handlers work with; [`run`]: a server from start to stop; `retention`: what is deleted meanwhile.
 //! - [`stores`]: files or a database; [`pipelines`]: who folds what.
-//! - [`config`]: settings; [`open_files`]: their limit; [`metrics`]; [`telemetry`]; [`cli`]: the commands.
+//! - [`config`]: settings; [`open_files`]: their limit; [`metrics`]; [`telemetry`]: log lines; [`otlp`]: traces; [`cli`]: the commands.
 
 pub mod api;
 pub mod app;
@@ -14,6 +14,7 @@ pub mod doors;
 pub mod http;
 pub mod metrics;
 pub mod open_files;
+pub mod otlp;
 pub mod pipelines;
 mod retention;
 pub mod run;

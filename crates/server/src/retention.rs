@@ -4,7 +4,7 @@
 //! what was derived from it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidegate_domain::ports::{LogError, Retention, ViewsError};
 use tokio::time::MissedTickBehavior;
@@ -41,6 +41,7 @@ pub(crate) async fn run(app: Arc<App>) {
 }
 
 async fn round(app: &App) -> Result<(), RoundError> {
+    let started = Instant::now();
     let log = &app.config.log;
     let age_ms = i64::try_from(log.retention_max_age_s.saturating_mul(1000)).unwrap_or(i64::MAX);
     let retention = Retention {
@@ -48,6 +49,10 @@ async fn round(app: &App) -> Result<(), RoundError> {
         disk_max_bytes: (log.retention_max_bytes > 0).then_some(log.retention_max_bytes),
         until: app.views.sync().await?,
     };
-    app.metrics.deleted(&app.log.retain(retention).await?);
+    let deleted = app.log.retain(retention).await?;
+    app.metrics.deleted(&deleted);
+    if let Some(tracer) = app.tracer.as_ref().filter(|_| deleted.segments > 0) {
+        tracer.deleted(&deleted, started.elapsed());
+    }
     Ok(())
 }

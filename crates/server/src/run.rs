@@ -9,14 +9,16 @@ use anyhow::Context;
 use tidegate_domain::ports::Scopes;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{self, App};
 use crate::config::{Config, Role};
+use crate::http::per_address::PerAddress;
 use crate::http::router::router;
 use crate::http::serve::Serving;
-use crate::metrics::Metrics;
 use crate::open_files;
 use crate::pipelines::Pipelines;
 use crate::retention;
@@ -35,6 +37,9 @@ pub struct Running {
     stores: Stores,
     tasks: TaskTracker,
     pipelines: Pipelines,
+    /// Sends what is traced until the end; aborted when dropped.
+    exporting: JoinSet<()>,
+    export_stop: CancellationToken,
     server_file: PathBuf,
 }
 
@@ -44,28 +49,36 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let stores = Stores::open(&config, screener.as_ref()).await?;
     let listeners = bind(&config.server.listen)?;
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
-    let metrics = Arc::new(Metrics::new().context("metrics")?);
-    let ports = stores.ports();
-    let folding = app::folding(&config, &screener, &ports.clock, &metrics);
-    let pipelines = Pipelines::start(&config, &stores, &ports, folding, &metrics).await?;
+    let ports = stores.ports(&config);
+    let (signals, exporter) = app::signals(&config, &ports)?;
+    let folding = app::folding(&config, &screener, &ports.clock, &signals);
+    let pipelines = Pipelines::start(&config, &stores, &ports, folding, &signals.metrics).await?;
     let (stop, roles) = (CancellationToken::new(), config.server.roles.clone());
-    let app = app::assemble(config, ports, screener, pipelines.checkpoint(), metrics, stop).await?;
+    let app = app::assemble(config, ports, screener, pipelines.checkpoint(), signals, stop).await?;
     let app = Arc::new(app);
     if app.config.server.has_role(Role::Api) {
         announce_owner_key(&app).await?;
     }
 
     let tasks = TaskTracker::new();
+    let (mut exporting, export_stop) = (JoinSet::new(), CancellationToken::new());
+    if let Some(exporter) = exporter {
+        exporting.spawn(exporter.run(export_stop.clone()));
+    }
     tasks.spawn(watch_keys(Arc::clone(&app)));
     if app.config.server.has_role(Role::Worker) {
         tasks.spawn(retention::run(Arc::clone(&app)));
     }
     tasks.spawn(watch_lag(Arc::clone(&app)));
+    let server = &app.config.server;
     let serving = Serving {
         router: router(Arc::clone(&app)),
-        header_read_timeout: Duration::from_millis(app.config.server.header_read_timeout_ms),
-        write_timeout: Duration::from_millis(app.config.server.write_timeout_ms),
-        connections: Arc::new(Semaphore::new(open_files::connections(app.config.server.connections_max)?)),
+        header_read_timeout: Duration::from_millis(server.header_read_timeout_ms),
+        write_timeout: Duration::from_millis(server.write_timeout_ms),
+        connections: Arc::new(Semaphore::new(open_files::connections(server.connections_max)?)),
+        per_address: PerAddress::new(server.connections_per_address_max, &server.trusted_proxies),
+        max_requests: server.connection_max_requests,
+        metrics: Arc::clone(&app.metrics),
         stop: app.stop.clone(),
         tasks: tasks.clone(),
     };
@@ -80,7 +93,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tracing::info!(
         ?addresses, ?roles, store = %stores.name(&app.config), dev = app.config.server.dev, "tidegate is up"
     );
-    Ok(Running { addresses, app, stores, tasks, pipelines, server_file })
+    Ok(Running { addresses, app, stores, tasks, pipelines, exporting, export_stop, server_file })
 }
 
 fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
@@ -154,9 +167,11 @@ impl Running {
     }
 
     /// Stops: no new connections, requests at hand are finished, the pipeline finishes its batch, the log is
-    /// closed. What takes longer than the drain time is cut off; nothing acknowledged is lost by that.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    /// closed. What takes longer than the drain time is cut off; nothing acknowledged is lost by that. Traces are sent
+    /// last, in what is left of that time.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
         let limit = Duration::from_millis(self.app.config.server.drain_timeout_ms);
+        let deadline = Instant::now() + limit;
         tracing::info!(drain_timeout_ms = limit.as_millis() as u64, "stopping");
         self.app.stop.cancel();
         self.tasks.close();
@@ -169,6 +184,10 @@ impl Running {
         };
         if tokio::time::timeout(limit, closing).await.is_err() {
             tracing::warn!("the pipeline was cut off at the end of the drain time");
+        }
+        self.export_stop.cancel();
+        if tokio::time::timeout_at(deadline, self.exporting.join_next()).await.is_err() {
+            tracing::warn!("traces were cut off at the end of the drain time");
         }
         let _ = std::fs::remove_file(&self.server_file);
         tracing::info!("stopped");

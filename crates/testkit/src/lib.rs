@@ -5,5 +5,6 @@ pub mod event_log;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod property;
+pub mod rate_limiter;
 pub mod views;
 pub mod world;

@@ -4,6 +4,7 @@
 mod control;
 mod event_log;
 mod feed;
+mod rate_limiter;
 mod views;
 mod world;
 
@@ -13,5 +14,6 @@ pub use event_log::{
     QuarantinedRange, Receipt, Retention, Stored,
 };
 pub use feed::Feed;
+pub use rate_limiter::{Bucket, RateLimiter, RateLimiterError, Taken};
 pub use views::{Assessed, Parked, RiskyPage, SessionPage, SessionRow, Views, ViewsBatch, ViewsError};
 pub use world::{Clock, Entropy};

@@ -54,6 +54,10 @@ pub struct BatchReport {
     pub total: Duration,
     /// When the first event of the batch was recorded.
     pub first_recorded_at: UnixMs,
+    /// Its first position.
+    pub from: Position,
+    /// The position after its last.
+    pub next: Position,
 }
 
 /// Hears of each committed batch; for metrics.
@@ -192,7 +196,7 @@ impl Pipeline {
             return Err(error.into());
         }
         self.cache.put(batch.sessions);
-        report.total = started.elapsed();
+        (report.total, report.from, report.next) = (started.elapsed(), from, next);
         self.observer.committed(&report);
         self.checkpoint.send_replace(next);
         self.feed.folded(next).await;

@@ -12,6 +12,8 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("MAX_CONTENT_LENGTH", "event.moderation_content_max_chars"),
     ("MAX_QUEUE_DEPTH", "intake.queue_depth_max"),
     ("MIN_CONTENT_LENGTH", "intake.moderation_content_min_chars"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
+    ("OTEL_TRACES_SAMPLER_ARG", "telemetry.otlp_sample_ratio"),
     ("REQUIRE_AUTHOR", "intake.moderation_require_author"),
     ("SCREENING_THRESHOLD", "screening.threshold"),
 ];

@@ -15,6 +15,7 @@ mod address;
 mod aliases;
 mod error;
 mod layers;
+mod network;
 mod print;
 mod scalar;
 mod secret;
@@ -29,6 +30,7 @@ use std::path::Path;
 pub use address::Address;
 pub use error::ConfigError;
 pub use layers::Origin;
+pub use network::Network;
 pub use secret::Secret;
 pub use sections::*;
 

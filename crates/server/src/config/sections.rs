@@ -8,7 +8,7 @@ use tidegate_domain::id::ProjectId;
 use tidegate_domain::limits::EventLimits;
 use tidegate_engine::intake::MaskRule;
 
-use super::{Address, Secret};
+use super::{Address, Network, Secret};
 
 /// All settings. There is no global one: whoever needs a section is handed it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,7 +40,9 @@ pub struct Config {
     pub query: Query,
     /// Who may call.
     pub access: Access,
-    /// Log lines.
+    /// How often.
+    pub rate_limits: RateLimits,
+    /// Log lines and traces.
     pub telemetry: Telemetry,
 }
 
@@ -66,6 +68,12 @@ pub struct Server {
     pub write_timeout_ms: u64,
     /// Connections open at once.
     pub connections_max: usize,
+    /// Connections of one address; 0 sets no limit.
+    pub connections_per_address_max: usize,
+    /// Requests of one connection; 0 sets no limit.
+    pub connection_max_requests: u64,
+    /// Proxies whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<Network>,
     /// Largest body as sent.
     pub body_max_bytes: usize,
     /// Largest body after decompression; at least `body_max_bytes`.
@@ -257,6 +265,40 @@ pub struct Access {
     pub reload_interval_ms: u64,
 }
 
+/// `[rate_limits]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimits {
+    /// Requests to send events, of one address; 0 sets no limit.
+    pub ingest_address_requests_per_minute: u32,
+    /// So many of them at once; 0 allows a minute's.
+    pub ingest_address_burst_requests: u32,
+    /// Requests to send events, of one project; 0 sets no limit.
+    pub ingest_project_requests_per_minute: u32,
+    /// So many of them at once; 0 allows a minute's.
+    pub ingest_project_burst_requests: u32,
+    /// Requests to send events, of one key; 0 sets no limit.
+    pub ingest_key_requests_per_minute: u32,
+    /// So many of them at once; 0 allows a minute's.
+    pub ingest_key_burst_requests: u32,
+    /// Requests to read, of one address; 0 sets no limit.
+    pub query_address_requests_per_minute: u32,
+    /// So many of them at once; 0 allows a minute's.
+    pub query_address_burst_requests: u32,
+    /// Requests to read, of one project; 0 sets no limit.
+    pub query_project_requests_per_minute: u32,
+    /// So many of them at once; 0 allows a minute's.
+    pub query_project_burst_requests: u32,
+    /// Requests to read, of one key; 0 sets no limit.
+    pub query_key_requests_per_minute: u32,
+    /// So many of them at once; 0 allows a minute's.
+    pub query_key_burst_requests: u32,
+    /// Callers remembered by each limit.
+    pub buckets_max: usize,
+    /// How long to wait for the rate limiter.
+    pub answer_timeout_ms: u64,
+}
+
 /// `[telemetry]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -265,6 +307,10 @@ pub struct Telemetry {
     pub log_level: LogLevel,
     /// Form of log lines.
     pub log_format: LogFormat,
+    /// Where traces go; empty for nowhere.
+    pub otlp_endpoint: String,
+    /// Share of traces begun here that is kept, in (0, 1].
+    pub otlp_sample_ratio: f64,
 }
 
 /// Severity of a log line. Read in any case, and with the name `warning` that other systems use.

@@ -87,6 +87,7 @@ fn every_alias_sets_its_key() {
             Value::Integer(_) => "7".into(),
             Value::Float(_) => "0.25".into(),
             Value::String(_) if *key == "store.url" => "postgres://me@database/tidegate".into(),
+            Value::String(_) if name == "otlp_endpoint" => "http://localhost:4318".into(),
             Value::String(_) => "WARNING".into(),
             _ => "one,two".into(),
         };
@@ -210,6 +211,13 @@ fn values_that_cannot_work_are_refused_with_key_value_and_limit() {
         ("[masking]\nrules = [{ name = \"a b\", pattern = \"x\" }]", "is x: masking rule \"a b\": a name is"),
         ("[masking]\nrules = [{ name = \"a\", pattern = \"(\" }]", "is (: masking rule a: regex parse error"),
         ("[access]\nstatic_keys = [\"hunter2\", \"\"]", "is ***: a key is"),
+        ("[rate_limits]\nquery_key_requests_per_minute = 1000001", "is 1000001: must be 0 to 1000000"),
+        (
+            "[rate_limits]\nquery_key_burst_requests = 5",
+            "is 5: has no effect while rate_limits.query_key_requests_per_minute is 0",
+        ),
+        ("[telemetry]\notlp_endpoint = \"https://x\"", "is https://x: must be http://HOST:PORT"),
+        ("[server]\ntrusted_proxies = [\"10.0.0.0/33\"]", "found `10.0.0.0/33`"),
     ] {
         let error = refusal(text);
         assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");

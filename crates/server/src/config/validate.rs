@@ -9,7 +9,8 @@ use tidegate_screening::{LexicalScreener, Lexicon};
 use toml::Value;
 
 use super::layers::Origins;
-use super::{Access, Config, ConfigError, Masking, Origin, Role, Screening, Server, print};
+use super::{Access, Config, ConfigError, Masking, Origin, Role, Screening, Server, Telemetry, print};
+use crate::otlp::Endpoint;
 
 /// Whole numbers that may be 0, as `default.toml` says.
 const MAY_BE_ZERO: &[&str] = &[
@@ -18,7 +19,15 @@ const MAY_BE_ZERO: &[&str] = &[
     "event.occurred_ahead_max_s",
     "log.retention_max_age_s",
     "log.retention_max_bytes",
+    "server.connections_per_address_max",
+    "server.connection_max_requests",
 ];
+
+/// Rates and bursts may be 0, and have a largest value: a bucket counts whole microseconds.
+const RATE_LIMIT: [&str; 2] = [REQUESTS_PER_MINUTE, BURST_REQUESTS];
+const REQUESTS_PER_MINUTE: &str = "_requests_per_minute";
+const BURST_REQUESTS: &str = "_burst_requests";
+const RATE_LIMIT_MAX: i64 = 1_000_000;
 
 /// Largest values of single keys.
 const LARGEST: &[(&str, i64)] = &[
@@ -37,7 +46,13 @@ const LARGEST: &[(&str, i64)] = &[
 ];
 
 /// Largest values by unit, so that no sum with a time and no product with a unit overflows: 100 years, a day, 2^40.
-const LARGEST_OF_UNIT: &[(&str, i64)] = &[("_s", 100 * 366 * 86_400), ("_ms", 86_400_000), ("", 1 << 40)];
+const LARGEST_OF_UNIT: &[(&str, i64)] = &[
+    ("_s", 100 * 366 * 86_400),
+    ("_ms", 86_400_000),
+    (REQUESTS_PER_MINUTE, RATE_LIMIT_MAX),
+    (BURST_REQUESTS, RATE_LIMIT_MAX),
+    ("", 1 << 40),
+];
 
 /// Keys whose value may not be above that of another, or the larger could never be used.
 const AT_MOST: &[(&str, &str)] = &[
@@ -74,12 +89,14 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
         .iter()
         .find_map(|(key, value)| out_of_range(key, value))
         .or_else(|| AT_MOST.iter().find_map(|(key, other)| above(&values, key, other)))
+        .or_else(|| values.iter().find_map(|(key, value)| burst_of_nothing(&values, key, value)))
         .or_else(|| addresses(&config.server))
         .or_else(|| roles(config))
         .or_else(|| store(config))
         .or_else(|| words(&config.screening))
         .or_else(|| masking(&config.masking))
-        .or_else(|| keys(&config.access));
+        .or_else(|| keys(&config.access))
+        .or_else(|| collector(&config.telemetry));
     match broken {
         Some(Broken { key, value, rule }) => {
             let origin = origins.get(&key).cloned().unwrap_or(Origin::Default);
@@ -93,7 +110,8 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
 fn out_of_range(key: &str, value: &Value) -> Option<Broken> {
     match *value {
         Value::Integer(number) => {
-            let min = i64::from(!MAY_BE_ZERO.contains(&key));
+            let may_be_zero = MAY_BE_ZERO.contains(&key) || RATE_LIMIT.iter().any(|unit| key.ends_with(unit));
+            let min = i64::from(!may_be_zero);
             let own = LARGEST.iter().find(|(name, _)| *name == key);
             let of_unit = LARGEST_OF_UNIT.iter().find(|(unit, _)| key.ends_with(unit));
             let max = own.or(of_unit).map_or(i64::MAX, |(_, max)| *max);
@@ -111,6 +129,14 @@ fn out_of_range(key: &str, value: &Value) -> Option<Broken> {
 fn above(values: &BTreeMap<String, Value>, key: &str, other: &str) -> Option<Broken> {
     let (value, max) = (values.get(key)?.as_integer()?, values.get(other)?.as_integer()?);
     (value > max).then(|| Broken::new(key, value.to_string(), format!("must be at most {other} ({max})")))
+}
+
+/// A burst without a rate would limit nothing.
+fn burst_of_nothing(values: &BTreeMap<String, Value>, key: &str, burst: &Value) -> Option<Broken> {
+    let rate = format!("{}{REQUESTS_PER_MINUTE}", key.strip_suffix(BURST_REQUESTS)?);
+    let is_off = values.get(&rate)?.as_integer() == Some(0);
+    let burst = burst.as_integer().filter(|burst| is_off && *burst > 0)?;
+    Some(Broken::new(key, burst.to_string(), format!("has no effect while {rate} is 0")))
 }
 
 fn addresses(server: &Server) -> Option<Broken> {
@@ -185,6 +211,13 @@ fn keys(access: &Access) -> Option<Broken> {
     let fits = access.static_keys.iter().all(|key| is_key(key.expose()));
     let rule = "a key is 1 to 255 printable ASCII characters without spaces or commas";
     (!fits).then(|| Broken::new("access.static_keys", "***", rule))
+}
+
+/// The URL as its user will read it.
+fn collector(telemetry: &Telemetry) -> Option<Broken> {
+    let endpoint = &telemetry.otlp_endpoint;
+    let rule = endpoint.parse::<Endpoint>().err().filter(|_| !endpoint.is_empty())?;
+    Some(Broken::new("telemetry.otlp_endpoint", endpoint, rule))
 }
 
 fn first_repeated<T: Copy + Eq + Hash>(mut items: impl Iterator<Item = T>) -> Option<T> {

@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, header};
 use tidegate_domain::limits::EventLimits;
 use tidegate_domain::time::UnixMs;
 
 use crate::http::auth::Peer;
+use crate::otlp::OpenSpan;
 
 /// Longest user agent that is kept, in characters.
 const USER_AGENT_MAX_CHARS: usize = 512;
@@ -21,6 +22,8 @@ pub struct DoorContext<'r> {
     pub now: UnixMs,
     /// Where the sender put the idempotency key.
     pub key_pointer: &'static str,
+    /// The request's span, if it is traced.
+    pub span: Option<OpenSpan>,
     /// The `Idempotency-Key` header, for an event without a key of its own.
     pub idempotency_key: Option<String>,
     /// The envelope's `context`.
@@ -35,10 +38,10 @@ impl<'r> DoorContext<'r> {
         limits: &'r EventLimits,
         now: UnixMs,
         headers: &HeaderMap,
-        peer: Option<&Peer>,
+        seen: &Extensions,
     ) -> Self {
         let mut json = format!("{{\"door\":\"{door}\"");
-        if let Some(Peer(address)) = peer {
+        if let Some(Peer(address)) = seen.get() {
             json.push_str(&format!(",\"ip\":\"{}\"", network_of(address.ip())));
         }
         if let Some(agent) = headers.get(header::USER_AGENT) {
@@ -49,7 +52,8 @@ impl<'r> DoorContext<'r> {
         }
         json.push('}');
         let key_pointer = if door == "moderation" { "/event_id" } else { "/idempotencyKey" };
-        Self { project, limits, now, key_pointer, idempotency_key: None, json }
+        let span = seen.get().copied();
+        Self { project, limits, now, key_pointer, span, idempotency_key: None, json }
     }
 
     /// The `context` of each event of the request.
@@ -92,7 +96,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::USER_AGENT, "a\"},{\"x\":\"y".parse().unwrap());
         let limits = EventLimits::default();
-        let context = DoorContext::new("chat", "p", &limits, UnixMs(0), &headers, None).json().to_owned();
+        let context =
+            DoorContext::new("chat", "p", &limits, UnixMs(0), &headers, &Extensions::new()).json().to_owned();
         let value: serde_json::Value = serde_json::from_str(&context).unwrap();
         assert_eq!(value["userAgent"], "a\"},{\"x\":\"y");
     }

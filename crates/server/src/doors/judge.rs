@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use tidegate_domain::draft::{FieldReader, MEMBERS_MAX, RawFields};
 use tidegate_domain::event::Event;
 use tidegate_domain::fault::FieldError;
-use tidegate_domain::ports::{Appended, Receipt};
+use tidegate_domain::ports::{AppendBatch, AppendError, Appended, Receipt};
 use tidegate_engine::intake::FingerprintRule;
 
 use crate::app::App;
@@ -57,9 +57,20 @@ pub(super) async fn judge(
     }
     drop(received);
     app.metrics.refused(&refused);
-    let appended = app.intake.append(batch.finish()).await?;
+    let appended = append(app, door, batch.finish()).await?;
     drop(admitted);
     Ok(merge(app, door, candidates.len(), appended, refused))
+}
+
+/// Appends `batch`, and traces it.
+async fn append(app: &App, door: &DoorContext<'_>, batch: AppendBatch) -> Result<Vec<Appended>, AppendError> {
+    let Some((tracer, request)) = app.tracer.as_ref().zip(door.span.as_ref()) else {
+        return app.intake.append(batch).await;
+    };
+    let span = tracer.child(request);
+    let answer = app.intake.append(batch).await;
+    tracer.appended(request, &span, answer.as_deref());
+    answer
 }
 
 fn read<'a>(

@@ -65,7 +65,10 @@ impl<N: Needs> FromRequestParts<Arc<App>> for Caller<N> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let (grant, credential) = identify(parts, app)?;
+        let identified = identify(parts, app);
+        let grant = identified.as_ref().ok().map(|(grant, _)| grant);
+        app.rates.take(N::SCOPE, parts, grant).await?;
+        let (grant, credential) = identified?;
         if !grant.allows(N::SCOPE) {
             let detail = format!("this key lacks the scope {}", N::SCOPE.name());
             return Err(Problem::new(StatusCode::FORBIDDEN, "insufficient-scope", detail));

@@ -9,9 +9,12 @@ mod leftover;
 pub mod observe;
 pub mod params;
 mod patient;
+pub mod per_address;
 pub mod problem;
+pub mod rates;
 pub mod router;
 pub mod serve;
+mod source;
 mod strict;
 
 pub use problem::Problem;

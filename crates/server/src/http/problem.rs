@@ -56,6 +56,9 @@ pub enum ReadRefusals {
     /// A parameter is wrong, and named
     #[response(status = 422, content_type = "application/problem+json")]
     Invalid(#[to_schema] ProblemBody),
+    /// A rate limit is used up: see Retry-After
+    #[response(status = 429, content_type = "application/problem+json")]
+    RateLimited(#[to_schema] ProblemBody),
     /// A store is unavailable, or the request took too long: see Retry-After
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] ProblemBody),
@@ -82,6 +85,9 @@ pub enum BodyRefusals {
     /// A field breaks a rule; every field is named
     #[response(status = 422, content_type = "application/problem+json")]
     Invalid(#[to_schema] ProblemBody),
+    /// A rate limit is used up: see Retry-After
+    #[response(status = 429, content_type = "application/problem+json")]
+    RateLimited(#[to_schema] ProblemBody),
     /// Overloaded, or closed to writes: see Retry-After
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] ProblemBody),

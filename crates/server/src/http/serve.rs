@@ -3,10 +3,11 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::header;
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,6 +20,8 @@ use tower::ServiceExt;
 use super::auth::Peer;
 use super::leftover;
 use super::patient::Patient;
+use super::per_address::PerAddress;
+use crate::metrics::Metrics;
 
 /// Room for a request's head, in bytes; larger ones are answered 431.
 const HEAD_MAX_BYTES: usize = 128 << 10;
@@ -38,6 +41,12 @@ pub struct Serving {
     pub write_timeout: Duration,
     /// Connections that may be open at once.
     pub connections: Arc<Semaphore>,
+    /// Connections that one address may have.
+    pub per_address: PerAddress,
+    /// Requests after which a connection is closed; 0 sets no limit.
+    pub max_requests: u64,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
     /// Stops accepting, and asks open connections to end after the request at hand.
     pub stop: CancellationToken,
     /// Owns every connection's task.
@@ -58,10 +67,14 @@ impl Serving {
             };
             match (accepted, permit) {
                 (Ok((stream, peer)), Ok(permit)) => {
+                    let Some(place) = self.per_address.enter(peer.ip()) else {
+                        self.metrics.connection_refused();
+                        continue;
+                    };
                     let serving = self.clone();
                     self.tasks.spawn(async move {
                         serving.connection(stream, peer).await;
-                        drop(permit);
+                        drop((place, permit));
                     });
                 }
                 (Err(error), _) => {
@@ -77,10 +90,11 @@ impl Serving {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %error, "no TCP_NODELAY");
         }
-        let router = self.router;
+        let (router, max_requests, served) = (self.router, self.max_requests, AtomicU64::new(0));
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            answer(router.clone(), request)
+            let is_last = served.fetch_add(1, Ordering::Relaxed) + 1 == max_requests;
+            answer(router.clone(), request, is_last)
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
@@ -103,15 +117,23 @@ impl Serving {
     }
 }
 
-/// Answers one request, and sees to it that a client which is still sending can read the answer.
-async fn answer(router: Router, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
+/// Answers one request, and sees to it that a client which is still sending can read the answer. The last one of a
+/// connection says so, and the connection ends with it.
+async fn answer(
+    router: Router,
+    request: hyper::Request<Incoming>,
+    is_last: bool,
+) -> Result<Response, Infallible> {
     // Whoever waits for `100 Continue` sends nothing unless it is asked to, and reading on would ask.
     let waits = request.headers().contains_key(header::EXPECT);
     let (parts, body) = request.into_parts();
     let (body, leftover) = leftover::lend(body);
-    let response = router.oneshot(hyper::Request::from_parts(parts, body)).await;
+    let mut response = router.oneshot(hyper::Request::from_parts(parts, body)).await?;
+    if is_last {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if !waits {
         leftover.discard().await;
     }
-    response
+    Ok(response)
 }

@@ -17,6 +17,7 @@ use tidegate_domain::time::UnixMs;
 use tidegate_engine::pipeline::{BatchReport, Observer};
 
 use crate::doors::Verdict;
+use crate::otlp::Tracer;
 use freshness::Freshness;
 use labels::Bounded;
 pub use labels::Received;
@@ -45,6 +46,11 @@ pub struct Metrics {
     parked: IntCounter,
     commit: Histogram,
     requests: IntCounterVec,
+    rate_limited: IntCounterVec,
+    rate_limiter_errors: IntCounter,
+    connections_refused: IntCounter,
+    spans_sent: IntCounter,
+    spans_dropped: IntCounter,
     request_duration: HistogramVec,
     queue_depth: IntGauge,
     queue_bytes: IntGauge,
@@ -110,6 +116,24 @@ impl Metrics {
                 &LATENCY_BOUNDS_MS,
             )?,
             requests: make.counters("http_requests_total", "Requests answered.", &["route", "status"])?,
+            rate_limited: make.counters(
+                "rate_limited_total",
+                "Requests refused with 429, by budget and whose bucket was empty.",
+                &["budget", "bucket"],
+            )?,
+            rate_limiter_errors: make.counter(
+                "rate_limiter_errors_total",
+                "Requests admitted because the rate limiter gave no answer.",
+            )?,
+            connections_refused: make.counter(
+                "connections_refused_total",
+                "Connections closed at once: their address has too many.",
+            )?,
+            spans_sent: make.counter("otlp_spans_sent_total", "Spans that the collector took.")?,
+            spans_dropped: make.counter(
+                "otlp_spans_dropped_total",
+                "Spans lost: the queue was full, or the collector did not take them.",
+            )?,
             request_duration: make.histograms(
                 "http_request_duration_seconds",
                 "Time to an answer.",
@@ -196,6 +220,36 @@ impl Metrics {
         self.request_duration.with_label_values(&[route]).observe(elapsed.as_secs_f64());
     }
 
+    /// A request was refused: this bucket of this budget was empty.
+    pub fn rate_limited(&self, budget: &'static str, bucket: &'static str) {
+        self.rate_limited.with_label_values(&[budget, bucket]).inc();
+    }
+
+    /// A request was admitted without the rate limiter's word.
+    pub fn rate_limiter_failed(&self) {
+        self.rate_limiter_errors.inc();
+    }
+
+    /// Requests admitted without the rate limiter's word, since the start.
+    pub fn rate_limiter_errors(&self) -> u64 {
+        self.rate_limiter_errors.get()
+    }
+
+    /// A connection was closed at once.
+    pub fn connection_refused(&self) {
+        self.connections_refused.inc();
+    }
+
+    /// The collector took spans.
+    pub fn spans_sent(&self, spans: u64) {
+        self.spans_sent.inc_by(spans);
+    }
+
+    /// Spans were lost.
+    pub fn spans_dropped(&self, spans: u64) {
+        self.spans_dropped.inc_by(spans);
+    }
+
     /// Everything in the Prometheus text format.
     pub fn prometheus(&self, gauges: &Gauges) -> String {
         self.queue_depth.set(gauges.queue_depth as i64);
@@ -221,10 +275,12 @@ fn three_digits(status: u16, digits: &mut [u8; 3]) -> &str {
     std::str::from_utf8(digits).unwrap_or("000")
 }
 
-/// Tells the metrics of each batch, and how old it was.
+/// Tells the metrics of each batch, and how old it was; and the tracer.
 pub struct PipelineObserver {
     /// What is told.
     pub metrics: Arc<Metrics>,
+    /// What is told too, if traces are on.
+    pub tracer: Option<Arc<Tracer>>,
     /// Tells the age.
     pub clock: Arc<dyn Clock>,
 }
@@ -232,6 +288,9 @@ pub struct PipelineObserver {
 impl Observer for PipelineObserver {
     fn committed(&self, report: &BatchReport) {
         self.metrics.folded(report, self.clock.now());
+        if let Some(tracer) = &self.tracer {
+            tracer.folded(report);
+        }
     }
 }
 

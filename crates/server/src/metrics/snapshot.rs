@@ -82,6 +82,8 @@ pub struct Snapshot {
     /// `no_space` or `poisoned` while the log takes no events.
     log_refusing: Option<&'static str>,
     stream_readers: usize,
+    /// Requests admitted because the rate limiter gave no answer, since the start.
+    rate_limiter_errors: u64,
 }
 
 impl Metrics {
@@ -127,6 +129,7 @@ impl Metrics {
             log_quarantined_ranges: gauges.quarantined_ranges,
             log_refusing: gauges.refusing,
             stream_readers: gauges.stream_readers,
+            rate_limiter_errors: self.rate_limiter_errors(),
         }
     }
 }

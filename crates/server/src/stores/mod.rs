@@ -6,7 +6,8 @@ mod postgres;
 use std::sync::Arc;
 
 use tidegate_domain::assessment::Screener;
-use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, Views};
+use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, RateLimiter, Views};
+use tidegate_store_embedded::rates::EmbeddedRateLimiter;
 
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
@@ -22,6 +23,8 @@ pub struct Ports {
     pub views: Arc<dyn Views>,
     /// Projects and keys.
     pub control: Arc<dyn Control>,
+    /// Counts requests.
+    pub rate_limiter: Arc<dyn RateLimiter>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -46,13 +49,15 @@ impl Stores {
         }
     }
 
-    /// These stores, with the system's time and randomness.
-    pub fn ports(&self) -> Ports {
+    /// These stores, with the system's time and randomness, and a rate limiter for this process alone.
+    pub fn ports(&self, config: &Config) -> Ports {
         let (log, views, control): (Arc<dyn EventLog>, Arc<dyn Views>, Arc<dyn Control>) = match self {
             Self::Embedded(stores) => (stores.log.clone(), stores.views.clone(), stores.control.clone()),
             Self::Postgres(stores) => (stores.log.clone(), stores.views.clone(), stores.control.clone()),
         };
-        Ports { log, views, control, clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+        let clock = Arc::new(SystemClock);
+        let rate_limiter = Arc::new(EmbeddedRateLimiter::new(clock.clone(), config.rate_limits.buckets_max));
+        Ports { log, views, control, rate_limiter, clock, entropy: Arc::new(SystemEntropy) }
     }
 
     /// What they are, for people: no password.

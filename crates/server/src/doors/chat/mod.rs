@@ -63,8 +63,7 @@ pub async fn post_events(
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "batch-too-large", detail));
     }
     let now = app.clock.now();
-    let mut door =
-        DoorContext::new("chat", caller.project(), &app.config.event, now, &headers, extensions.get());
+    let mut door = DoorContext::new("chat", caller.project(), &app.config.event, now, &headers, &extensions);
     let response = match events {
         Events::One(event) => {
             door.idempotency_key = idempotency_key(&headers)?;

@@ -136,7 +136,7 @@ pub async fn ingest(
     let fields: RawFields<'_> = parse_json(text)?;
     let now = app.clock.now();
     let door =
-        DoorContext::new("moderation", caller.project(), &app.config.event, now, &headers, extensions.get());
+        DoorContext::new("moderation", caller.project(), &app.config.event, now, &headers, &extensions);
     let id = event_id(&fields);
     let verdict = judge(&app, &door, &[Ok(fields)], text.len(), parse::parse, admitted).await?.pop();
     app.metrics.ingested(started.elapsed());
@@ -177,7 +177,7 @@ pub async fn ingest_batch(
     }
     let now = app.clock.now();
     let door =
-        DoorContext::new("moderation", caller.project(), &app.config.event, now, &headers, extensions.get());
+        DoorContext::new("moderation", caller.project(), &app.config.event, now, &headers, &extensions);
     let ids: Vec<_> = events.iter().map(|event| event.as_ref().ok().and_then(event_id)).collect();
     let verdicts = judge(&app, &door, &events, text.len(), parse::parse, admitted).await?;
     app.metrics.ingested(started.elapsed());

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod child;
 pub(crate) mod client;
+pub(crate) mod collector;
 pub(crate) mod command;
 pub(crate) mod compress;
 pub(crate) mod files;
