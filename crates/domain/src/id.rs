@@ -57,6 +57,16 @@ impl EventId {
         Self(ms << 80 | 7 << 76 | shard << 64 | 0b10 << 62 | position << 14 | entropy)
     }
 
+    /// The id as a number, for those who carry records on.
+    pub fn as_u128(self) -> u128 {
+        self.0
+    }
+
+    /// The id of [`EventId::as_u128`].
+    pub fn from_u128(number: u128) -> Self {
+        Self(number)
+    }
+
     /// Room for [`EventId::write_to`].
     pub const fn buffer() -> [u8; Hyphenated::LENGTH] {
         [0; Hyphenated::LENGTH]

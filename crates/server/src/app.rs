@@ -25,6 +25,7 @@ use crate::metrics::{Gauges, Metrics, PipelineObserver};
 use crate::otlp::{Exporter, Tracer};
 use crate::pipelines::Folding;
 use crate::stores::Ports;
+use crate::transport::Streams;
 
 /// The running parts of a server.
 pub struct App {
@@ -116,6 +117,7 @@ pub fn folding(
     screener: &Arc<dyn Screener>,
     clock: &Arc<dyn Clock>,
     signals: &Signals,
+    streams: Option<Streams>,
 ) -> Folding {
     Folding {
         screener: Arc::clone(screener),
@@ -126,6 +128,9 @@ pub fn folding(
         }),
         half_life: half_life(config),
         batch_max_bytes: config.pipeline.batch_max_bytes,
+        streams,
+        route_threshold: config.screening.threshold,
+        route_again_max_events: config.transport.route_again_max_events,
     }
 }
 

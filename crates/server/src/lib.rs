@@ -2,7 +2,7 @@
 //!
 //! - [`doors`]: wire shapes in; [`api`]: what is read back; [`http`]: connections, bodies, access, problems.
 //! - [`app`]: what handlers work with; [`run`]: a server from start to stop; `retention`: what is deleted meanwhile.
-//! - [`stores`]: files or a database; [`pipelines`]: who folds what.
+//! - [`stores`]: files or a database; [`transport`]: Redis beside them; [`pipelines`]: who folds what.
 //! - [`config`]: settings; [`open_files`]: their limit; [`metrics`]; [`telemetry`]: log lines; [`otlp`]: traces; [`cli`]: the commands.
 
 pub mod api;
@@ -20,3 +20,4 @@ mod retention;
 pub mod run;
 pub mod stores;
 pub mod telemetry;
+pub mod transport;

@@ -23,6 +23,7 @@ use crate::open_files;
 use crate::pipelines::Pipelines;
 use crate::retention;
 use crate::stores::Stores;
+use crate::transport::Streams;
 
 /// Says where a running server listens, for the other commands; beside the log.
 pub const SERVER_FILE: &str = "server.json";
@@ -51,7 +52,11 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
     let ports = stores.ports(&config);
     let (signals, exporter) = app::signals(&config, &ports)?;
-    let folding = app::folding(&config, &screener, &ports.clock, &signals);
+    let streams = Streams::open(&config, &stores)?;
+    if let Some(streams) = &streams {
+        signals.metrics.watch_transport(Arc::clone(&streams.stats));
+    }
+    let folding = app::folding(&config, &screener, &ports.clock, &signals, streams);
     let pipelines = Pipelines::start(&config, &stores, &ports, folding, &signals.metrics).await?;
     let (stop, roles) = (CancellationToken::new(), config.server.roles.clone());
     let app = app::assemble(config, ports, screener, pipelines.checkpoint(), signals, stop).await?;

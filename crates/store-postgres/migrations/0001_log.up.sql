@@ -6,6 +6,7 @@ CREATE SCHEMA log;
 -- before it. `shards` is fixed when the log is made.
 CREATE TABLE log.head (
     one              boolean     PRIMARY KEY DEFAULT true CHECK (one),
+    id               uuid        NOT NULL DEFAULT gen_random_uuid(),
     first            bigint      NOT NULL DEFAULT 0,
     tail             bigint      NOT NULL DEFAULT 0,
     last_recorded_at timestamptz NOT NULL DEFAULT '-infinity',

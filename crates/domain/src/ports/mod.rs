@@ -4,6 +4,7 @@
 mod control;
 mod event_log;
 mod feed;
+mod outlet;
 mod rate_limiter;
 mod views;
 mod world;
@@ -14,6 +15,7 @@ pub use event_log::{
     QuarantinedRange, Receipt, Retention, Stored,
 };
 pub use feed::Feed;
+pub use outlet::Outlet;
 pub use rate_limiter::{Bucket, RateLimiter, RateLimiterError, Taken};
 pub use views::{Assessed, Parked, RiskyPage, SessionPage, SessionRow, Views, ViewsBatch, ViewsError};
 pub use world::{Clock, Entropy};

@@ -66,6 +66,9 @@ pub(super) struct ServeArgs {
     /// Addresses to listen on; each serves everything
     #[arg(long, value_delimiter = ',', value_name = "A,B,…")]
     pub(super) listen: Vec<SocketAddr>,
+    /// Redis between processes, and for consumers of your own: redis://host:6379
+    #[arg(long, value_name = "URL")]
+    pub(super) stream: Option<String>,
     /// What this process does: api, worker or all
     #[arg(long, value_delimiter = ',', value_name = "ROLES")]
     pub(super) roles: Vec<String>,
@@ -165,6 +168,9 @@ impl Cli {
             flags.push(Flag::new("store.url", url.as_str(), "--store"));
         }
         if let Command::Serve(serve) = &self.command {
+            if let Some(url) = &serve.stream {
+                flags.push(Flag::new("transport.url", url.as_str(), "--stream"));
+            }
             if !serve.roles.is_empty() {
                 flags.push(Flag::new("server.roles", serve.roles.clone(), "--roles"));
             }

@@ -14,6 +14,7 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("MIN_CONTENT_LENGTH", "intake.moderation_content_min_chars"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
     ("OTEL_TRACES_SAMPLER_ARG", "telemetry.otlp_sample_ratio"),
+    ("REDIS_URL", "transport.url"),
     ("REQUIRE_AUTHOR", "intake.moderation_require_author"),
     ("SCREENING_THRESHOLD", "screening.threshold"),
 ];

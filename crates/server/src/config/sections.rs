@@ -22,6 +22,8 @@ pub struct Config {
     pub event: EventLimits,
     /// Where everything is kept.
     pub store: Store,
+    /// Redis between processes.
+    pub transport: Transport,
     /// The event log.
     pub log: Log,
     /// Deriving views from the log.
@@ -121,6 +123,22 @@ pub struct Store {
     pub shards: u16,
     /// Events of a partition of the log.
     pub partition_max_events: u64,
+}
+
+/// `[transport]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transport {
+    /// The Redis; empty for none.
+    pub url: Address,
+    /// How long Redis may take to connect or to answer.
+    pub timeout_ms: u64,
+    /// Entries of a stream at which nothing more is added.
+    pub stream_max_entries: usize,
+    /// Deliveries after which an entry is a dead letter.
+    pub deliveries_max: usize,
+    /// How far back is routed again if Redis has forgotten.
+    pub route_again_max_events: u64,
 }
 
 /// `[worker]`

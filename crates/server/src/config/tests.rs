@@ -86,6 +86,7 @@ fn every_alias_sets_its_key() {
             Value::Boolean(default) => (!default).to_string(),
             Value::Integer(_) => "7".into(),
             Value::Float(_) => "0.25".into(),
+            Value::String(_) if *key == "transport.url" => "redis://cache:6379".into(),
             Value::String(_) if *key == "store.url" => "postgres://me@database/tidegate".into(),
             Value::String(_) if name == "otlp_endpoint" => "http://localhost:4318".into(),
             Value::String(_) => "WARNING".into(),

@@ -9,7 +9,9 @@ use tidegate_screening::{LexicalScreener, Lexicon};
 use toml::Value;
 
 use super::layers::Origins;
-use super::{Access, Config, ConfigError, Masking, Origin, Role, Screening, Server, Telemetry, print};
+use super::{
+    Access, Address, Config, ConfigError, Masking, Origin, Role, Screening, Server, Telemetry, print,
+};
 use crate::otlp::Endpoint;
 
 /// Whole numbers that may be 0, as `default.toml` says.
@@ -92,7 +94,8 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
         .or_else(|| values.iter().find_map(|(key, value)| burst_of_nothing(&values, key, value)))
         .or_else(|| addresses(&config.server))
         .or_else(|| roles(config))
-        .or_else(|| store(config))
+        .or_else(|| address("store.url", &config.store.url, DATABASES))
+        .or_else(|| address("transport.url", &config.transport.url, REDISES))
         .or_else(|| words(&config.screening))
         .or_else(|| masking(&config.masking))
         .or_else(|| keys(&config.access))
@@ -165,16 +168,14 @@ fn roles(config: &Config) -> Option<Broken> {
     })
 }
 
-fn store(config: &Config) -> Option<Broken> {
-    let url = &config.store.url;
-    let is_known = url.is_empty() || ["postgres", "postgresql"].contains(&url.scheme());
-    (!is_known).then(|| {
-        Broken::new(
-            "store.url",
-            url.to_string(),
-            "expected postgres://user:password@host:port/name, or nothing",
-        )
-    })
+/// What an address may begin with, and an example.
+type Schemes = (&'static [&'static str], &'static str);
+const DATABASES: Schemes = (&["postgres", "postgresql"], "postgres://user:password@host:port/name");
+const REDISES: Schemes = (&["redis", "rediss"], "redis://user:password@host:port");
+
+fn address(key: &str, url: &Address, (schemes, example): Schemes) -> Option<Broken> {
+    let is_known = url.is_empty() || schemes.contains(&url.scheme());
+    (!is_known).then(|| Broken::new(key, url.to_string(), format!("expected {example}, or nothing")))
 }
 
 /// Each list as the screener will take it.

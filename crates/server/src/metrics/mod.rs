@@ -3,6 +3,7 @@
 mod freshness;
 mod labels;
 mod snapshot;
+mod transport;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,8 @@ use freshness::Freshness;
 use labels::Bounded;
 pub use labels::Received;
 pub use snapshot::{Gauges, Snapshot};
+use tidegate_stream_redis::stats::TransportStats;
+use transport::TransportMetrics;
 
 /// Bounds of seed 002's latency histograms, in milliseconds, with finer ones below.
 const LATENCY_BOUNDS_MS: [f64; 11] = [0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0];
@@ -67,6 +70,7 @@ pub struct Metrics {
     shards_leased: IntGauge,
     lease_losses: IntCounter,
     store_errors: IntCounter,
+    transport: TransportMetrics,
     freshness: Mutex<Freshness>,
 }
 
@@ -157,6 +161,7 @@ impl Metrics {
             shards_leased: make.gauge("shards_leased", "Shards that this worker folds.")?,
             lease_losses: make
                 .counter("lease_losses_total", "Shards that this worker lost before it gave them up.")?,
+            transport: TransportMetrics::new(&make)?,
             store_errors: make
                 .counter("store_errors_total", "Times that a worker found its store failing.")?,
             freshness: Mutex::new(Freshness::new()),
@@ -192,6 +197,11 @@ impl Metrics {
     /// A lease was lost.
     pub fn lost_lease(&self) {
         self.lease_losses.inc();
+    }
+
+    /// From now on tells what `stats` count; the first ones given stay.
+    pub fn watch_transport(&self, stats: Arc<TransportStats>) {
+        self.transport.watch(stats);
     }
 
     /// The store failed a worker.
@@ -262,6 +272,7 @@ impl Metrics {
         self.quarantined.set(gauges.quarantined_ranges as i64);
         self.inflight_bytes.set(gauges.body_inflight_bytes as i64);
         self.stream_readers.set(gauges.stream_readers as i64);
+        self.transport.read();
         let mut text = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
             tracing::error!(error = %error, "metrics could not be written");

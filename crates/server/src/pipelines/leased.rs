@@ -10,24 +10,35 @@ use tidegate_domain::ports::{Feed, Views, ViewsError};
 use tidegate_engine::pipeline::Pipeline;
 use tidegate_store_postgres::database::DatabaseError;
 use tidegate_store_postgres::views::{Lease, Leases, Turn};
+use tidegate_stream_redis::feed::RedisFeed;
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::{Folding, PipelineThread};
 use crate::metrics::Metrics;
 use crate::stores::PostgresStores;
+use crate::transport::Streams;
 
 /// Turns in the time of a lease: some may fail, and it is still renewed; and what is free is soon seen.
 const TURNS_PER_LEASE: u32 = 10;
 
 /// A worker's stores, and the shards that it holds.
 pub struct Worker {
+    name: String,
     stores: PostgresStores,
     folding: Folding,
     leases: Leases,
     ttl: Duration,
     metrics: Arc<Metrics>,
-    held: Vec<(Lease, PipelineThread)>,
+    held: Vec<(Lease, Held)>,
+}
+
+/// What runs for a lease.
+struct Held {
+    pipeline: PipelineThread,
+    /// Ends when dropped.
+    _router: JoinSet<()>,
 }
 
 /// Why a worker cannot take up a shard; tried again at the next turn.
@@ -50,7 +61,7 @@ impl Worker {
     ) -> Result<Self, DatabaseError> {
         stores.views.require_rules().await?;
         let leases = stores.views.leases(name, ttl);
-        Ok(Self { stores, folding, leases, ttl, metrics, held: Vec::new() })
+        Ok(Self { name: name.to_owned(), stores, folding, leases, ttl, metrics, held: Vec::new() })
     }
 
     /// Leases and folds until `stop`; then gives everything up, so that others go on at once.
@@ -84,10 +95,10 @@ impl Worker {
     /// Ends pipelines whose lease is gone, starts those of new leases, and gives up what others should have.
     async fn follow(&mut self, turn: Turn) {
         let lost: Vec<_> = self.held.extract_if(.., |(lease, _)| !turn.leases.contains(lease)).collect();
-        for (lease, pipeline) in lost {
+        for (lease, held) in lost {
             tracing::warn!(shard = lease.shard.0, epoch = lease.epoch, "worker: a lease was lost");
             self.metrics.lost_lease();
-            pipeline.stop().await;
+            held.pipeline.stop().await;
         }
         for lease in turn.leases {
             if self.held.iter().all(|(held, _)| *held != lease) {
@@ -101,9 +112,9 @@ impl Worker {
 
     async fn take_up(&mut self, lease: Lease) {
         match self.start(lease).await {
-            Ok(pipeline) => {
+            Ok(held) => {
                 tracing::info!(shard = lease.shard.0, epoch = lease.epoch, "worker: took up a shard");
-                self.held.push((lease, pipeline));
+                self.held.push((lease, held));
             }
             Err(error) => self.failed(&error, "worker: a shard is taken up later"),
         }
@@ -114,17 +125,29 @@ impl Worker {
         tracing::warn!(error, shards = self.held.len(), "{what}");
     }
 
-    async fn start(&self, lease: Lease) -> Result<PipelineThread, StartError> {
-        let Folding { screener, observer, half_life, batch_max_bytes } = self.folding.clone();
-        let feed: Arc<dyn Feed> = Arc::new(self.stores.log.feed(lease.shard));
+    async fn start(&self, lease: Lease) -> Result<Held, StartError> {
+        let Folding { screener, observer, half_life, batch_max_bytes, streams, .. } = self.folding.clone();
+        let log: Arc<dyn Feed> = Arc::new(self.stores.log.feed(lease.shard));
         let views: Arc<dyn Views> = Arc::new(self.stores.views.of(lease));
+        let feed = match streams {
+            Some(Streams { transport, stats, .. }) => {
+                let worker = format!("{}-{}", self.name, lease.epoch);
+                Arc::new(RedisFeed::open(Arc::clone(&log), &transport, lease.shard, &worker, &stats)) as _
+            }
+            None => Arc::clone(&log),
+        };
         let pipeline = Pipeline::open(feed, views, screener, observer, half_life, batch_max_bytes).await?;
-        Ok(PipelineThread::start(pipeline)?)
+        let mut router = JoinSet::new();
+        let views: Arc<dyn Views> = self.stores.views.clone();
+        if let Some(routes) = self.folding.router(lease.shard, log, views, &pipeline) {
+            router.spawn(routes.run());
+        }
+        Ok(Held { pipeline: PipelineThread::start(pipeline)?, _router: router })
     }
 
     async fn give_up_last(&mut self) {
-        let Some((lease, pipeline)) = self.held.pop() else { return };
-        pipeline.stop().await;
+        let Some((lease, held)) = self.held.pop() else { return };
+        held.pipeline.stop().await;
         if let Err(error) = self.leases.release(lease).await {
             // It runs out by itself.
             tracing::debug!(error = %error, shard = lease.shard.0, "worker: a lease was not given up");
@@ -133,10 +156,10 @@ impl Worker {
     }
 
     async fn drop_all(&mut self, reason: &str) {
-        for (lease, pipeline) in self.held.drain(..) {
+        for (lease, held) in self.held.drain(..) {
             tracing::warn!(shard = lease.shard.0, reason, "worker: a lease was lost");
             self.metrics.lost_lease();
-            pipeline.stop().await;
+            held.pipeline.stop().await;
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod follow;
 mod leased;
+mod router;
 mod thread;
 mod whole;
 
@@ -9,10 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_domain::assessment::Screener;
-use tidegate_domain::id::Position;
-use tidegate_domain::ports::Entropy;
+use tidegate_domain::id::{Position, Shard};
+use tidegate_domain::ports::{Entropy, Feed, Views};
 use tidegate_domain::risk::HalfLife;
-use tidegate_engine::pipeline::Observer;
+use tidegate_engine::pipeline::{Observer, Pipeline, WholeLog};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +21,8 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, Role};
 use crate::metrics::Metrics;
 use crate::stores::{Ports, Stores};
+use crate::transport::Streams;
+use router::Router;
 
 pub use follow::follow_checkpoint;
 pub use leased::Worker;
@@ -37,6 +40,34 @@ pub struct Folding {
     pub half_life: HalfLife,
     /// Log read and committed at once.
     pub batch_max_bytes: usize,
+    /// Streams for others, if there is a transport.
+    pub streams: Option<Streams>,
+    /// Risk from which an event goes to the reasoning queue.
+    pub route_threshold: f64,
+    /// How far back is routed again.
+    pub route_again_max_events: u64,
+}
+
+impl Folding {
+    /// Who routes what `pipeline` folds, if there is a transport.
+    fn router(
+        &self,
+        shard: Shard,
+        feed: Arc<dyn Feed>,
+        views: Arc<dyn Views>,
+        pipeline: &Pipeline,
+    ) -> Option<Router> {
+        Some(Router {
+            shard,
+            feed,
+            views,
+            routes: self.streams.as_ref()?.routes.clone(),
+            threshold: self.route_threshold,
+            model_version: self.screener.version().to_owned(),
+            again_max_events: self.route_again_max_events,
+            checkpoint: pipeline.checkpoint(),
+        })
+    }
 }
 
 /// The pipelines of a process, if it runs any.
@@ -51,20 +82,28 @@ impl Pipelines {
     /// Starts what the roles and the stores ask for, and follows how far everything is folded.
     pub async fn start(
         config: &Config,
-        stores: &Stores,
+        all: &Stores,
         ports: &Ports,
         folding: Folding,
         metrics: &Arc<Metrics>,
     ) -> anyhow::Result<Self> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let is_folding = config.pipeline.enabled && config.server.has_role(Role::Worker);
-        let (whole, checkpoint) = match stores {
+        let (whole, checkpoint) = match all {
             Stores::Embedded(_) => {
                 let pipeline = open_whole(ports.log.clone(), ports.views.clone(), &folding).await?;
                 let checkpoint = pipeline.checkpoint();
+                let whole = Arc::new(WholeLog(ports.log.clone()));
+                if let Some(router) = folding.router(Shard::default(), whole, ports.views.clone(), &pipeline)
+                {
+                    tasks.spawn(until(stop.clone(), router.run()));
+                }
                 (is_folding.then(|| PipelineThread::start(pipeline)).transpose()?, checkpoint)
             }
             Stores::Postgres(stores) => {
+                if let Some(publisher) = folding.streams.as_ref().and_then(|s| s.publisher(config, all)) {
+                    tasks.spawn(publisher.run(stop.clone()));
+                }
                 let (known, checkpoint) = watch::channel(ports.views.checkpoint().await?);
                 let every = Duration::from_millis(config.store.poll_ms);
                 tasks.spawn(follow_checkpoint(ports.views.clone(), every, known, stop.clone()));
@@ -94,6 +133,14 @@ impl Pipelines {
             pipeline.stop().await;
         }
         self.tasks.wait().await;
+    }
+}
+
+/// Does `work` until `stop`.
+async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
     }
 }
 

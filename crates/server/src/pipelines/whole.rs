@@ -13,6 +13,6 @@ pub async fn open(
     views: Arc<dyn Views>,
     folding: &Folding,
 ) -> Result<Pipeline, ViewsError> {
-    let Folding { screener, observer, half_life, batch_max_bytes } = folding.clone();
+    let Folding { screener, observer, half_life, batch_max_bytes, .. } = folding.clone();
     Pipeline::open(Arc::new(WholeLog(log)), views, screener, observer, half_life, batch_max_bytes).await
 }

@@ -14,9 +14,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["domain"]),
     ("store-embedded", &["domain"]),
     ("store-postgres", &["domain"]),
+    ("stream-redis", &["domain"]),
     ("testkit", &["domain"]),
     ("simulator", &["domain", "screening", "engine", "store-embedded", "testkit"]),
-    ("server", &["domain", "screening", "engine", "store-embedded", "store-postgres"]),
+    ("server", &["domain", "screening", "engine", "store-embedded", "store-postgres", "stream-redis"]),
     ("fuzzing", &["domain", "engine", "store-embedded", "server", "simulator", "testkit"]),
 ];
 

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 
+use bytes::Bytes;
 use tidegate_domain::dedup::{Seen, decide};
 use tidegate_domain::id::{Position, Shard};
-use tidegate_domain::ports::{Appended, NewRecord};
+use tidegate_domain::ports::{Appended, NewRecord, Stored};
 use tidegate_domain::time::UnixMs;
 
 use super::queue::Pending;
@@ -72,6 +73,16 @@ impl<'a> Decision<'a> {
     /// Number of new records.
     pub(super) fn len(&self) -> usize {
         self.record.len()
+    }
+
+    /// The new records, for those who carry them on.
+    pub(super) fn stored(&self) -> Vec<Stored> {
+        let receipts = self.answers.iter().flatten().filter_map(|answer| match answer {
+            Appended::Stored(receipt) => Some(*receipt),
+            Appended::Duplicate(_) | Appended::KeyReused(_) => None,
+        });
+        let records = receipts.zip(&self.record);
+        records.map(|(receipt, bytes)| Stored { receipt, bytes: Bytes::copy_from_slice(bytes) }).collect()
     }
 
     fn add(&mut self, record: &NewRecord, bytes: &'a [u8], place: Place) -> Appended {

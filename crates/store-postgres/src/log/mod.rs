@@ -30,8 +30,8 @@ use async_trait::async_trait;
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::{Position, Shard};
 use tidegate_domain::ports::{
-    AppendBatch, AppendError, Appended, Clock, Deleted, EventLog, LogError, LogStatus, Page, Retention,
-    Stored,
+    AppendBatch, AppendError, Appended, Clock, Deleted, EventLog, LogError, LogStatus, Outlet, Page,
+    Retention, Stored,
 };
 use tokio::task::JoinSet;
 
@@ -90,6 +90,16 @@ impl PostgresLog {
         tasks.spawn(writer::run(Arc::clone(&shared), waiting));
         tasks.spawn(shared::follow(Arc::clone(&shared)));
         Ok(Self { shared, tasks: Mutex::new(tasks) })
+    }
+
+    /// The log's own name, which no other log has.
+    pub fn id(&self) -> &str {
+        &self.shared.id
+    }
+
+    /// From now on `outlet` hears what this process appends; the first one given stays.
+    pub fn tell(&self, outlet: Arc<dyn Outlet>) {
+        let _ = self.shared.outlet.set(outlet);
     }
 
     /// Number of shards.

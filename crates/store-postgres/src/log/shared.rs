@@ -1,10 +1,10 @@
 //! What the callers, the writer and the follower of the log share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{Clock, LogStatus};
+use tidegate_domain::ports::{Clock, LogStatus, Outlet};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -21,7 +21,10 @@ pub(super) struct Shared {
     pub(super) config: LogConfig,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) queue: Queue,
+    /// The log's own name.
+    pub(super) id: String,
     pub(super) shards: u16,
+    pub(super) outlet: OnceLock<Arc<dyn Outlet>>,
     tail: watch::Sender<u64>,
     first: AtomicU64,
     /// Up to where there are partitions, as far as this process knows.
@@ -38,14 +41,16 @@ impl Shared {
         config: LogConfig,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Pending>), DatabaseError> {
-        let shards = make_head(&database, config.shards).await?;
+        let (id, shards) = make_head(&database, config.shards).await?;
         let (queue, waiting) = Queue::new(config.queue);
         let shared = Self {
             database,
             config,
             clock,
             queue,
+            id,
             shards,
+            outlet: OnceLock::new(),
             tail: watch::Sender::new(0),
             first: AtomicU64::new(0),
             room_until: AtomicU64::new(0),
@@ -129,16 +134,17 @@ impl Shared {
     }
 }
 
-/// Makes the log if there is none; the number of its shards.
-async fn make_head(database: &Database, shards: u16) -> Result<u16, DatabaseError> {
+/// Makes the log if there is none; its name and the number of its shards.
+async fn make_head(database: &Database, shards: u16) -> Result<(String, u16), DatabaseError> {
     let client = database.connection().await?;
     let insert = "INSERT INTO log.head (shards) VALUES ($1) ON CONFLICT DO NOTHING";
     client.execute(insert, &[&(shards as i16)]).await?;
-    let found = client.query_one("SELECT shards FROM log.head", &[]).await?.get::<_, i16>(0) as u16;
+    let row = client.query_one("SELECT id::text, shards FROM log.head", &[]).await?;
+    let found = row.get::<_, i16>(1) as u16;
     if found != shards {
         tracing::warn!(found, asked = shards, "log: the number of shards is fixed when a log is made");
     }
-    Ok(found)
+    Ok((row.get(0), found))
 }
 
 /// Follows what other processes append and delete, until dropped.

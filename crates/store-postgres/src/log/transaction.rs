@@ -97,6 +97,9 @@ async fn append(
     *doubt = Some(Doubt { transaction: locked.transaction, tail, answers });
     write(&client, locked.place, &decision, tail).await?;
     client.give_back();
+    if let Some(outlet) = shared.outlet.get() {
+        outlet.appended(Position(locked.place.tail), decision.stored());
+    }
     Ok((decision.answers, tail))
 }
 
