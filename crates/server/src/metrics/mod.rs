@@ -2,6 +2,7 @@
 
 mod freshness;
 mod labels;
+pub(crate) mod process;
 mod snapshot;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,7 @@ use crate::doors::Verdict;
 use freshness::Freshness;
 use labels::Bounded;
 pub use labels::Received;
+use process::Process;
 pub use snapshot::{Gauges, Snapshot};
 
 /// Bounds of seed 002's latency histograms, in milliseconds, with finer ones below.
@@ -68,6 +70,7 @@ impl Metrics {
     /// A registry with every metric at zero. Errors: a metric is declared twice, which a test finds.
     pub fn new() -> prometheus::Result<Self> {
         let make = Make(Registry::new());
+        make.0.register(Box::new(Process::new()?))?;
         Ok(Self {
             received: Bounded::new(make.counters(
                 "events_received_total",
