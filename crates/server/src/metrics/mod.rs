@@ -50,6 +50,8 @@ pub struct Metrics {
     request_duration: HistogramVec,
     queue_depth: IntGauge,
     queue_bytes: IntGauge,
+    queue_depth_max: IntGauge,
+    queue_bytes_max: IntGauge,
     pipeline_lag: IntGauge,
     log_bytes: IntGauge,
     log_segments: IntGauge,
@@ -120,6 +122,8 @@ impl Metrics {
             )?,
             queue_depth: make.gauge("events_queue_depth", "Events waiting for the log.")?,
             queue_bytes: make.gauge("events_queue_bytes", "Bytes waiting for the log.")?,
+            queue_depth_max: make.gauge("events_queue_depth_max", "Events that may wait for the log.")?,
+            queue_bytes_max: make.gauge("events_queue_bytes_max", "Bytes that may wait for the log.")?,
             pipeline_lag: make.gauge("pipeline_lag_events", "Events in the log that are not folded yet.")?,
             log_bytes: make.gauge("log_disk_bytes", "Bytes of the log's segments and their indexes.")?,
             log_segments: make.gauge("log_segments", "Segments, or partitions, of the log.")?,
@@ -203,6 +207,8 @@ impl Metrics {
     pub fn prometheus(&self, gauges: &Gauges) -> String {
         self.queue_depth.set(gauges.queue_depth as i64);
         self.queue_bytes.set(gauges.queue_bytes as i64);
+        self.queue_depth_max.set(gauges.queue_depth_max as i64);
+        self.queue_bytes_max.set(gauges.queue_bytes_max as i64);
         self.pipeline_lag.set(gauges.pipeline_lag_events as i64);
         self.log_first.set(gauges.log_first as i64);
         self.log_segments.set(gauges.log_segments as i64);
