@@ -37,7 +37,8 @@ fn read(path: &str) -> String {
 fn files(folder: &str, ending: &str) -> Vec<String> {
     let entries = std::fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut paths: Vec<_> = names.filter(|name| name.ends_with(ending)).map(|name| format!("{folder}/{name}")).collect();
+    let mut paths: Vec<_> =
+        names.filter(|name| name.ends_with(ending)).map(|name| format!("{folder}/{name}")).collect();
     paths.sort();
     assert!(!paths.is_empty(), "{folder} has files that end in {ending}");
     paths
@@ -55,7 +56,8 @@ fn values(path: &str, key: &str) -> Vec<String> {
         let mut value = value.trim().to_owned();
         if value == "|" {
             value.clear();
-            while let Some(more) = lines.next_if(|more| more.trim().is_empty() || indent(more) > indent(line)) {
+            while let Some(more) = lines.next_if(|more| more.trim().is_empty() || indent(more) > indent(line))
+            {
                 value.push_str(more.trim());
                 value.push(' ');
             }
@@ -68,7 +70,8 @@ fn values(path: &str, key: &str) -> Vec<String> {
 /// Every expression of an alert, a panel, or an autoscaler's rule, with where it stands.
 fn expressions() -> Vec<(String, String)> {
     let alerts = "deploy/prometheus/alerts.yml";
-    let mut found: Vec<_> = values(alerts, "expr").into_iter().map(|expr| (alerts.to_owned(), expr)).collect();
+    let mut found: Vec<_> =
+        values(alerts, "expr").into_iter().map(|expr| (alerts.to_owned(), expr)).collect();
     for path in files("deploy/grafana/dashboards", ".json") {
         for (title, expr) in panels(&path) {
             found.push((format!("{path}, {title}"), expr));
@@ -83,11 +86,17 @@ fn expressions() -> Vec<(String, String)> {
 
 /// Titles and expressions of a dashboard's panels.
 fn panels(path: &str) -> Vec<(String, String)> {
-    let dashboard: Value = serde_json::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let dashboard: Value =
+        serde_json::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let panels = dashboard["panels"].as_array().unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let targets = |panel: &Value| panel["targets"].as_array().unwrap().iter().map(|t| text(&t["expr"])).collect::<Vec<_>>();
-    panels.iter().flat_map(|panel| targets(panel).into_iter().map(|expr| (text(&panel["title"]), expr))).collect()
+    let targets = |panel: &Value| {
+        panel["targets"].as_array().unwrap().iter().map(|t| text(&t["expr"])).collect::<Vec<_>>()
+    };
+    panels
+        .iter()
+        .flat_map(|panel| targets(panel).into_iter().map(|expr| (text(&panel["title"]), expr)))
+        .collect()
 }
 
 /// Metrics of `to_come.txt` with their labels.
@@ -161,7 +170,8 @@ async fn alerts_dashboards_and_autoscalers_ask_only_for_what_the_server_shows() 
 #[test]
 fn the_autoscaler_scales_by_a_metric_that_the_adapter_makes() {
     let made: Vec<String> = values("deploy/kubernetes/scale-out/prometheus-adapter.yaml", "seriesQuery");
-    let made: BTreeSet<_> = made.iter().flat_map(|query| promql::asked(query).metrics).map(|(name, _)| name).collect();
+    let made: BTreeSet<_> =
+        made.iter().flat_map(|query| promql::asked(query).metrics).map(|(name, _)| name).collect();
     let scaler = read("deploy/kubernetes/scale-out/autoscaling.yaml");
     let wanted: Vec<_> = scaler
         .split("metric:\n")
@@ -191,7 +201,8 @@ fn every_alert_has_its_page_and_every_page_its_alert() {
 fn commands_in_the_documents_exist() {
     let dir = tempfile::tempdir().unwrap();
     let help = say(dir.path(), &["--help"]);
-    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     let commands: BTreeSet<&str> = commands.filter_map(|line| line.split_whitespace().next()).collect();
     for command in COMMANDS_TO_COME {
         assert!(!commands.contains(command), "{command} has come: take it out of COMMANDS_TO_COME");

@@ -1,8 +1,8 @@
 //! Just enough of PromQL to know which metrics and labels an expression asks for. Whether it is PromQL at all, promtool
 //! says in `.ci/deploy`.
 //!
-//! A word before `{` or before anything but `(` is a metric, unless it is a keyword or an argument of a clause that
-//! lists labels (`by (a, b)`). Strings, numbers and durations (`[5m]`, `offset 5m`) are no words.
+//! A word before `{` or before anything but `(`, `by` and `without` is a metric, unless it is a keyword or an argument of a
+//! clause that lists labels (`by (a, b)`). Strings, numbers and durations (`[5m]`, `offset 5m`) are no words.
 
 use std::collections::BTreeSet;
 
@@ -44,16 +44,27 @@ pub(super) fn asked(expression: &str) -> Asked {
             let (labels, end) = words_until(&tokens, at, '}');
             asked.metrics.push((word.clone(), labels.into_iter().collect()));
             at = end;
-        } else if next != Some(&Token::Mark('(')) && !KEYWORDS.contains(&word.to_lowercase().as_str()) {
+        } else if next != Some(&Token::Mark('('))
+            && !is_aggregation(next)
+            && !KEYWORDS.contains(&word.to_lowercase().as_str())
+        {
             asked.metrics.push((word.clone(), BTreeSet::new()));
         }
     }
     asked
 }
 
+/// Whether what comes next makes a word the name of an aggregation: `sum by (a) (…)`.
+fn is_aggregation(next: Option<&Token>) -> bool {
+    matches!(next, Some(Token::Word(clause)) if clause == "by" || clause == "without")
+}
+
 /// The words up to the mark that closes, and the place after it.
 fn words_until(tokens: &[Token], from: usize, close: char) -> (Vec<String>, usize) {
-    let end = tokens[from..].iter().position(|token| *token == Token::Mark(close)).map_or(tokens.len(), |n| from + n);
+    let end = tokens[from..]
+        .iter()
+        .position(|token| *token == Token::Mark(close))
+        .map_or(tokens.len(), |n| from + n);
     let words = tokens[from..end].iter().filter_map(|token| match token {
         Token::Word(word) => Some(word.clone()),
         Token::Mark(_) => None,
@@ -84,13 +95,18 @@ fn tokens(expression: &str) -> Vec<Token> {
 
 #[test]
 fn metrics_and_labels_are_told_from_functions_and_words() {
-    let metric = |name: &str, labels: &[&str]| (name.to_owned(), labels.iter().map(|&l| l.to_owned()).collect());
+    let metric =
+        |name: &str, labels: &[&str]| (name.to_owned(), labels.iter().map(|&l| l.to_owned()).collect());
     let found = asked(
         r#"100 * sum by (job, le) (rate(a_total{job="x", status=~"5..|b_c{d"}[5m])) / (sum(c) > 0.5)
            and on (role) max_over_time(e{}[1h:1m] offset 5m) == bool 1 or vector(0) unless f"#,
     );
-    let metrics = vec![metric("a_total", &["job", "status"]), metric("c", &[]), metric("e", &[]), metric("f", &[])];
+    let metrics =
+        vec![metric("a_total", &["job", "status"]), metric("c", &[]), metric("e", &[]), metric("f", &[])];
     assert_eq!(found.metrics, metrics);
     assert_eq!(found.grouping, ["job", "le", "role"].map(str::to_owned).into());
-    assert_eq!(asked("histogram_quantile(0.99, sum by (le) (rate(h_bucket[5m])))").metrics, [metric("h_bucket", &[])]);
+    assert_eq!(
+        asked("histogram_quantile(0.99, sum by (le) (rate(h_bucket[5m])))").metrics,
+        [metric("h_bucket", &[])]
+    );
 }
