@@ -11,7 +11,7 @@ import yaml
 
 # Services whose images hold no program that could ask them how they are.
 UNWATCHED = {"jaeger"}
-SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|API_KEYS")
+SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|AUTH|API_KEYS")
 
 
 def service_faults(name, service, compose, folder):

@@ -11,7 +11,7 @@ use prometheus::{Counter, IntGauge};
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-/// Where control groups (version 2) are mounted.
+/// Where control groups are mounted, of either version.
 const GROUPS: &str = "/sys/fs/cgroup";
 
 /// The process, as a collector of a registry.
@@ -80,12 +80,24 @@ fn memory_limit_bytes() -> Option<u64> {
     Some(smallest_limit(Path::new(GROUPS), &own).map_or(all, |limit| limit.min(all)))
 }
 
-/// The smallest memory limit of the group that `own`, a /proc/self/cgroup, names, and of the groups around it.
+/// The smallest memory limit of the groups that `own`, a /proc/self/cgroup, names, and of those around them.
 fn smallest_limit(mounted: &Path, own: &str) -> Option<u64> {
-    let group = mounted.join(own.lines().find_map(|line| line.strip_prefix("0::/"))?);
-    let around = group.ancestors().take_while(|dir| dir.starts_with(mounted));
-    let limit = |dir: &Path| std::fs::read_to_string(dir.join("memory.max")).ok()?.trim().parse::<u64>().ok();
-    around.filter_map(limit).min()
+    own.lines().filter_map(|line| limit_around(mounted, line)).min()
+}
+
+/// The smallest limit along one line: `0::/group` of version 2, or `4:memory:/group` of version 1.
+fn limit_around(mounted: &Path, line: &str) -> Option<u64> {
+    let (controllers, group) = line.split_once(':')?.1.split_once(":/")?;
+    let (root, file) = match controllers {
+        "" => (mounted.to_owned(), "memory.max"),
+        _ if controllers.split(',').any(|name| name == "memory") => {
+            (mounted.join("memory"), "memory.limit_in_bytes")
+        }
+        _ => return None,
+    };
+    let group = root.join(group);
+    let around = group.ancestors().take_while(|dir| dir.starts_with(&root));
+    around.filter_map(|dir| std::fs::read_to_string(dir.join(file)).ok()?.trim().parse().ok()).min()
 }
 
 /// Processor time that all threads used so far.
@@ -121,7 +133,12 @@ mod tests {
         std::fs::write(inner.join("memory.max"), "1024\n").unwrap();
         assert_eq!(smallest_limit(mounted.path(), "0::/pod/app\n"), Some(1024));
         assert_eq!(smallest_limit(mounted.path(), "0::/\n"), None);
-        assert_eq!(smallest_limit(mounted.path(), "4:memory:/pod\n"), None, "version 1");
+        let first = "5:cpu,cpuacct:/pod\n4:memory:/pod\n0::/\n";
+        assert_eq!(smallest_limit(mounted.path(), first), None);
+        std::fs::create_dir_all(mounted.path().join("memory")).unwrap();
+        // In a container the group's own folder is not seen, and its limit stands at the root.
+        std::fs::write(mounted.path().join("memory/memory.limit_in_bytes"), "2048\n").unwrap();
+        assert_eq!(smallest_limit(mounted.path(), first), Some(2048));
     }
 
     #[test]
