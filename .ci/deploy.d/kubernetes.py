@@ -91,6 +91,9 @@ def object_faults(item, objects):
         target = spec["scaleTargetRef"]
         if not any((o["kind"], o["metadata"]["name"]) == (target["kind"], target["name"]) for o in objects):
             yield "what it scales is not here"
+        settings = [tomllib.loads(o["data"]["tidegate.toml"]) for o in objects if o["kind"] == "ConfigMap"]
+        if target["name"].endswith("worker") and not spec["maxReplicas"] <= settings[0]["store"]["shards"]:
+            yield "it makes more workers than there are shards"
     if kind == "Secret":
         yield "secrets have no place in the repository"
 
