@@ -4,7 +4,7 @@
 CARGO_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate mutants nightly lint docs deny bench overload crowds fuzz schemathesis check
+.PHONY: help run test simulate mutants nightly lint docs deny bench overload crowds fuzz schemathesis deploy dashboards check
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -79,6 +79,13 @@ EXAMPLES ?= 100
 schemathesis: ## ask a development server everything its OpenAPI document allows, EXAMPLES=100 an operation; needs Python 3
 	cargo build $(CARGO_FLAGS) --bin tidegate
 	@.ci/schemathesis "$(EXAMPLES)"
+
+deploy: ## validate Dockerfile, compose, Kubernetes manifests, alerts and dashboards; needs Prometheus, Python 3
+	@.ci/deploy
+
+dashboards: ## ask a real Prometheus all that dashboards and alerts ask, of a running server; needs Prometheus
+	cargo build $(CARGO_FLAGS) --bin tidegate
+	@.ci/dashboards
 
 overload: ## offer three times capacity for a minute: memory, refusals, drain, nothing lost
 	cargo run $(CARGO_FLAGS) --release --bin tidegate -- bench overload

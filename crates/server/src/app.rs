@@ -74,6 +74,8 @@ impl App {
         Gauges {
             queue_depth: log.queue_depth,
             queue_bytes: log.queue_bytes,
+            queue_depth_max: self.config.intake.queue_depth_max,
+            queue_bytes_max: self.config.intake.queue_max_bytes,
             checkpoint,
             log_first: self.log.first().0,
             log_tail: tail,

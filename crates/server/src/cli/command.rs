@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{bench, import, tail};
+use super::{bench, health, import, tail};
 use crate::config::Flag;
 
 /// Takes in every event of an AI product or a community, keeps it durably, screens it, and shows it.
@@ -49,6 +49,8 @@ pub(super) enum Command {
     Rebuild(RebuildArgs),
     /// Look at a data directory without changing it. Example: tidegate doctor --data-dir data
     Doctor(JsonArgs),
+    /// Ask a server whether it is alive, or ready. Example: tidegate health --ready
+    Health(health::Args),
     /// Show the settings and where each came from. Example: tidegate config print
     Config(ConfigArgs),
     /// Print the OpenAPI document

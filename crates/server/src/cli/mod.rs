@@ -4,6 +4,7 @@ pub mod bench;
 pub mod client;
 mod command;
 mod doctor;
+mod health;
 pub mod import;
 mod interrupt;
 mod key;
@@ -77,6 +78,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Tail(args) => tail::run(args, config).await,
         Command::Key(args) => key::run(args.action, &config).await,
         Command::Rebuild(args) => rebuild::run(&args, &config).await,
+        Command::Health(args) => health::run(&args, &config).await,
         Command::Doctor(args) => doctor::run(&config, args.json),
         Command::Bench(args) => bench::run(args, config).await,
         Command::Config(_) | Command::Openapi => Ok(()),

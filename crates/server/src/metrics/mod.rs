@@ -2,6 +2,7 @@
 
 mod freshness;
 mod labels;
+pub(crate) mod process;
 mod snapshot;
 mod transport;
 
@@ -22,6 +23,7 @@ use crate::otlp::Tracer;
 use freshness::Freshness;
 use labels::Bounded;
 pub use labels::Received;
+use process::Process;
 pub use snapshot::{Gauges, Snapshot};
 use tidegate_stream_redis::stats::TransportStats;
 use transport::TransportMetrics;
@@ -57,6 +59,8 @@ pub struct Metrics {
     request_duration: HistogramVec,
     queue_depth: IntGauge,
     queue_bytes: IntGauge,
+    queue_depth_max: IntGauge,
+    queue_bytes_max: IntGauge,
     pipeline_lag: IntGauge,
     log_bytes: IntGauge,
     log_segments: IntGauge,
@@ -78,6 +82,7 @@ impl Metrics {
     /// A registry with every metric at zero. Errors: a metric is declared twice, which a test finds.
     pub fn new() -> prometheus::Result<Self> {
         let make = Make(Registry::new());
+        make.0.register(Box::new(Process::new()?))?;
         Ok(Self {
             received: Bounded::new(make.counters(
                 "events_received_total",
@@ -145,6 +150,8 @@ impl Metrics {
             )?,
             queue_depth: make.gauge("events_queue_depth", "Events waiting for the log.")?,
             queue_bytes: make.gauge("events_queue_bytes", "Bytes waiting for the log.")?,
+            queue_depth_max: make.gauge("events_queue_depth_max", "Events that may wait for the log.")?,
+            queue_bytes_max: make.gauge("events_queue_bytes_max", "Bytes that may wait for the log.")?,
             pipeline_lag: make.gauge("pipeline_lag_events", "Events in the log that are not folded yet.")?,
             log_bytes: make.gauge("log_disk_bytes", "Bytes of the log's segments and their indexes.")?,
             log_segments: make.gauge("log_segments", "Segments, or partitions, of the log.")?,
@@ -264,6 +271,8 @@ impl Metrics {
     pub fn prometheus(&self, gauges: &Gauges) -> String {
         self.queue_depth.set(gauges.queue_depth as i64);
         self.queue_bytes.set(gauges.queue_bytes as i64);
+        self.queue_depth_max.set(gauges.queue_depth_max as i64);
+        self.queue_bytes_max.set(gauges.queue_bytes_max as i64);
         self.pipeline_lag.set(gauges.pipeline_lag_events as i64);
         self.log_first.set(gauges.log_first as i64);
         self.log_segments.set(gauges.log_segments as i64);

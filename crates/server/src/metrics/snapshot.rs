@@ -14,6 +14,10 @@ pub struct Gauges {
     pub queue_depth: usize,
     /// Bytes waiting for the log.
     pub queue_bytes: usize,
+    /// Events that may wait for the log.
+    pub queue_depth_max: usize,
+    /// Bytes that may wait for the log.
+    pub queue_bytes_max: usize,
     /// First position not yet folded.
     pub checkpoint: u64,
     /// First position that is kept.

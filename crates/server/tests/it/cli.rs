@@ -1,5 +1,8 @@
 //! Commands that end: settings, the API's description, a look at a data directory, a rebuild.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
 use serde_json::{Value, json};
 
 use crate::support::child::Serve;
@@ -62,6 +65,40 @@ async fn openapi_prints_what_the_server_serves() {
     let printed = json_of(&say(dir.path(), &["openapi"]));
     let server = crate::support::server::start().await;
     assert_eq!(printed, server.read("/openapi.json").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_tells_supervisors_by_its_exit_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Serve::dev(dir.path()).start().await;
+    let url = format!("http://{}", server.address);
+    assert_eq!(say(dir.path(), &["health"]), format!("{url} is alive\n"), "found by its data directory");
+    assert_eq!(say(dir.path(), &["health", "--ready", "--url", &url]), format!("{url} is ready\n"));
+    server.stop().await;
+    let ended = run(dir.path(), &["health", "--url", &url]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert!(ended.stderr.contains(&url), "{}", ended.stderr);
+}
+
+#[test]
+fn health_repeats_why_a_server_is_not_ready() {
+    let dir = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let unready = std::thread::spawn(move || {
+        let body = json!({"status": "unavailable", "checks": [
+            {"name": "views", "ok": true, "detail": "folded"},
+            {"name": "log", "ok": false, "detail": "no\u{1b}_space"},
+        ]});
+        let body = body.to_string();
+        let (mut caller, _) = listener.accept().unwrap();
+        let _ = caller.read(&mut [0; 1024]).unwrap();
+        write!(caller, "HTTP/1.1 503 x\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    });
+    let ended = run(dir.path(), &["health", "--ready", "--url", &url]);
+    unready.join().unwrap();
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    assert_eq!(ended.stderr, format!("error: {url} is not ready: log: no\\x1b_space\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ mod canary;
 mod cli;
 mod clock;
 mod crowds;
+mod deploy;
 mod faults;
 mod fuzz;
 mod idempotency;

@@ -196,11 +196,7 @@ impl Drop for Server {
 
 /// Resident memory of a process, in bytes. Errors: it is gone, or a system without /proc.
 pub(super) fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("no /proc")?;
-    let kib = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    Ok(kib.context("no VmRSS in /proc")? * 1024)
+    crate::metrics::process::resident_bytes(&pid.to_string()).context("no VmRSS in /proc")
 }
 
 fn program() -> anyhow::Result<PathBuf> {
