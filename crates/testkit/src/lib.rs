@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod event_log;
+pub mod feed;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod property;

@@ -20,6 +20,7 @@ mod fuzz;
 mod idempotency;
 mod ingest;
 mod logs;
+mod many;
 mod masking;
 mod moderation;
 mod open_files;

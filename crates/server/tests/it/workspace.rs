@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 
-/// What each crate may use of ours. Everyone may add `testkit` for its tests, and `store-embedded` the simulator's disk;
-/// nothing else points up.
+/// What tests borrow besides: the simulator's disk, and a log to carry records of.
+const LOANS: &[(&str, &str)] = &[("store-embedded", "simulator"), ("stream-redis", "store-postgres")];
+
+/// What each crate may use of ours. Everyone may add `testkit` for its tests; nothing else points up.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("screening", &["domain"]),
@@ -47,7 +49,7 @@ fn crates_use_only_what_their_room_allows() {
         for dependency in package.dependencies.iter().filter(|d| d.path.is_some()) {
             let used = room(&dependency.name);
             let for_tests = dependency.kind == DependencyKind::Development
-                && (used == "testkit" || (used == "simulator" && room(&package.name) == "store-embedded"));
+                && (used == "testkit" || LOANS.contains(&(room(&package.name), used)));
             assert!(allowed.contains(&used) || for_tests, "{} may not use {used}", package.name);
         }
     }

@@ -61,16 +61,16 @@ impl Fixture for Rig {
     /// A trigger fails once: a sequence remembers that it has, because a roll-back does not take it back.
     fn break_next_append(&self) -> bool {
         let test = self.test.lock().unwrap().clone().unwrap();
-        let sql = "CREATE SEQUENCE IF NOT EXISTS broken;
-            SELECT setval('broken', 1);
-            CREATE OR REPLACE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                IF (SELECT last_value FROM broken) = 1 THEN
-                    PERFORM setval('broken', 2);
+        let sql = "CREATE SEQUENCE IF NOT EXISTS public.broken;
+            SELECT setval('public.broken', 1);
+            CREATE OR REPLACE FUNCTION public.broken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF (SELECT last_value FROM public.broken) = 1 THEN
+                    PERFORM setval('public.broken', 2);
                     RAISE EXCEPTION 'broken';
                 END IF;
                 RETURN NULL;
             END $$;
-            CREATE OR REPLACE TRIGGER broken AFTER INSERT ON log.keys EXECUTE FUNCTION broken()";
+            CREATE OR REPLACE TRIGGER broken AFTER INSERT ON log.keys EXECUTE FUNCTION public.broken()";
         let breaking = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(test.execute(sql));

@@ -4,6 +4,7 @@
 
 mod control;
 mod event_log;
+mod feed;
 mod migrations;
 mod rig;
 mod views;

@@ -43,15 +43,17 @@ impl Fixture for Postgres {
     }
 
     async fn fail_commits(&self, at: Option<Moment>) {
-        let broken = "CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS
+        let broken = "CREATE FUNCTION public.broken() RETURNS trigger LANGUAGE plpgsql AS
                 $$ BEGIN RAISE EXCEPTION 'broken'; END $$;
             CREATE TRIGGER broken AFTER";
         let sql = match at {
             Some(Moment::Assessment) => {
-                format!("{broken} INSERT ON views.assessments EXECUTE FUNCTION broken()")
+                format!("{broken} INSERT ON views.assessments EXECUTE FUNCTION public.broken()")
             }
-            Some(Moment::Checkpoint) => format!("{broken} UPDATE ON views.shards EXECUTE FUNCTION broken()"),
-            None => "DROP FUNCTION broken CASCADE".to_owned(),
+            Some(Moment::Checkpoint) => {
+                format!("{broken} UPDATE ON views.shards EXECUTE FUNCTION public.broken()")
+            }
+            None => "DROP FUNCTION public.broken CASCADE".to_owned(),
         };
         self.test.execute(&sql).await;
     }

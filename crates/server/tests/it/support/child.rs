@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tidegate_server::run::SERVER_FILE;
 
 use super::client::Client;
-use super::command::tidegate;
+use super::command::{tidegate, tidegate_plain};
 use super::patience::eventually;
 
 /// How a child is started.
@@ -33,7 +33,17 @@ pub(crate) struct ChildServer {
 impl Serve {
     /// `tidegate serve` on `dir`, which outlives it.
     pub(crate) fn new(dir: &Path) -> Self {
-        let mut command = tidegate(dir);
+        Self::of(tidegate(dir), dir)
+    }
+
+    /// `tidegate serve` on the database of `url`, with `dir` for what is its own.
+    pub(crate) fn on_store(dir: &Path, url: &str) -> Self {
+        let mut command = tidegate_plain(dir);
+        command.env("TIDEGATE_STORE__URL", url);
+        Self::of(command, dir)
+    }
+
+    fn of(mut command: Command, dir: &Path) -> Self {
         command.args(["serve", "--listen", "127.0.0.1:0"]);
         command.env("TIDEGATE_LOG__SEGMENT_MAX_BYTES", (1 << 20).to_string());
         // What a killed server leased is soon free.

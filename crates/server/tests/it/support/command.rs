@@ -7,10 +7,16 @@ use serde_json::Value;
 
 use super::store;
 
-/// The binary, with a data directory.
-pub(crate) fn tidegate(dir: &Path) -> Command {
+/// The binary, with a data directory and no other store.
+pub(crate) fn tidegate_plain(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     command.arg("--data-dir").arg(dir).env("TIDEGATE_TELEMETRY__LOG_LEVEL", "warn");
+    command
+}
+
+/// The binary, with a data directory, or the database that stands for it.
+pub(crate) fn tidegate(dir: &Path) -> Command {
+    let mut command = tidegate_plain(dir);
     if let Some(url) = store::address_beside(dir) {
         command.env("TIDEGATE_STORE__URL", url);
     }

@@ -1,0 +1,115 @@
+//! One API process and two workers, with a database and a Redis of their own, and load on them.
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::database::Postgres;
+use super::load::Load;
+use super::streams::Redis;
+use crate::support::child::{ChildServer, Serve};
+use crate::support::command::tidegate_plain;
+use crate::support::patience::eventually;
+
+/// How long a shard stays with a worker that says nothing.
+pub(crate) const LEASE_TTL_MS: u64 = 1000;
+
+/// All processes of one test.
+pub(crate) struct Cluster {
+    pub(crate) api: ChildServer,
+    pub(crate) workers: Vec<ChildServer>,
+    pub(crate) postgres: Postgres,
+    pub(crate) redis: Redis,
+    homes: Vec<TempDir>,
+    url: String,
+}
+
+impl Cluster {
+    /// Starts everything.
+    pub(crate) async fn start() -> Self {
+        let postgres = Postgres::start().await;
+        let url = postgres.url();
+        Self::start_on(postgres, url).await
+    }
+
+    /// Starts everything, with the servers on `url`, which leads to `postgres`.
+    pub(crate) async fn start_on(postgres: Postgres, url: String) -> Self {
+        let redis = Redis::start().await;
+        let homes: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
+        let api = serve(&homes[0], "api", &url, &redis).start().await;
+        let mut workers = Vec::new();
+        for home in &homes[1..] {
+            workers.push(serve(home, "worker", &url, &redis).start().await);
+        }
+        let cluster = Self { api, workers, postgres, redis, homes, url };
+        cluster.shards_are_held_by(2).await;
+        cluster
+    }
+
+    /// A worker in place of number `number`, which is gone.
+    pub(crate) async fn restart_worker(&mut self, number: usize) {
+        let home = &self.homes[1 + number];
+        self.workers[number] = serve(home, "worker", &self.url, &self.redis).start().await;
+    }
+
+    /// An API process in place of the one that is gone.
+    pub(crate) async fn restart_api(&mut self) {
+        self.api = serve(&self.homes[0], "api", &self.url, &self.redis).start().await;
+    }
+
+    /// One more API process.
+    pub(crate) async fn another_api(&self) -> ChildServer {
+        let home = tempfile::tempdir().unwrap();
+        serve(&home, "api", &self.url, &self.redis).start().await
+    }
+
+    /// Load on the API process.
+    pub(crate) fn load(&self) -> Load {
+        Load::start(&self.api)
+    }
+
+    /// Waits until all shards are held, by so many workers.
+    pub(crate) async fn shards_are_held_by(&self, workers: i64) {
+        let held = "SELECT count(*) = 4 AND count(DISTINCT worker) = $1 FROM views.shards WHERE leased_until > now()";
+        eventually("workers hold all shards", async || {
+            let client = self.postgres.client().await;
+            client.query_one(held, &[&workers]).await.unwrap().get::<_, bool>(0).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until everything acknowledged is folded.
+    pub(crate) async fn catches_up(&self) {
+        eventually("the workers catch up", async || {
+            let answer = self.api.call(hyper::Method::GET, "/v1/metrics").try_send().await.ok()?;
+            (answer.status == 200 && answer.json()["pipeline_lag_events"] == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Ends the load, and checks all that must hold after any fault. Stops everything.
+    pub(crate) async fn check(self, load: Load) {
+        let writers = load.stop().await;
+        self.catches_up().await;
+        writers.check(&self.api).await;
+        self.api.stop().await;
+        for worker in self.workers {
+            worker.stop().await;
+        }
+        let said = tidegate_plain(self.homes[0].path())
+            .args(["--store", &self.postgres.url(), "rebuild", "--check", "--json"])
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&said.stdout).expect("JSON");
+        assert_eq!(report["equal"], true, "{report} {}", String::from_utf8_lossy(&said.stderr));
+    }
+}
+
+fn serve(home: &TempDir, role: &str, url: &str, redis: &Redis) -> Serve {
+    Serve::on_store(home.path(), url)
+        .set("SERVER__ROLES", role)
+        .set("SERVER__DEV", "true")
+        .set("TRANSPORT__URL", redis.url())
+        .set("WORKER__LEASE_TTL_MS", LEASE_TTL_MS)
+        .set("STORE__TIMEOUT_MS", 2000)
+        .set("STORE__PARTITION_MAX_EVENTS", 500)
+}
