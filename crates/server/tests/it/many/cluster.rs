@@ -31,14 +31,14 @@ impl Cluster {
         Self::start_on(postgres, url).await
     }
 
-    /// Starts everything, with the servers on `url`, which leads to `postgres`.
+    /// Starts everything, with the API process on `url`, which leads to `postgres`.
     pub(crate) async fn start_on(postgres: Postgres, url: String) -> Self {
         let redis = Redis::start().await;
         let homes: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
         let api = serve(&homes[0], "api", &url, &redis).start().await;
         let mut workers = Vec::new();
         for home in &homes[1..] {
-            workers.push(serve(home, "worker", &url, &redis).start().await);
+            workers.push(serve(home, "worker", &postgres.url(), &redis).start().await);
         }
         let cluster = Self { api, workers, postgres, redis, homes, url };
         cluster.shards_are_held_by(2).await;
@@ -48,7 +48,7 @@ impl Cluster {
     /// A worker in place of number `number`, which is gone.
     pub(crate) async fn restart_worker(&mut self, number: usize) {
         let home = &self.homes[1 + number];
-        self.workers[number] = serve(home, "worker", &self.url, &self.redis).start().await;
+        self.workers[number] = serve(home, "worker", &self.postgres.url(), &self.redis).start().await;
     }
 
     /// An API process in place of the one that is gone.

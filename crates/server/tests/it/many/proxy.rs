@@ -1,4 +1,4 @@
-//! A proxy before the database that cuts connections after so many bytes.
+//! A proxy before the database that cuts connections after so many bytes of answers: what was asked has been done by then.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,6 +19,23 @@ pub(crate) struct Proxy {
 struct Cut {
     left: AtomicI64,
     cuts: AtomicU64,
+}
+
+impl Cut {
+    /// How many of `count` bytes still pass; fewer than all cut the connection.
+    fn passes(&self, count: usize) -> usize {
+        let before = self.left.load(Ordering::SeqCst);
+        if before < 0 {
+            return count;
+        }
+        let left = before - count as i64;
+        self.left.store(left.max(-1), Ordering::SeqCst);
+        if left >= 0 {
+            return count;
+        }
+        self.cuts.fetch_add(1, Ordering::SeqCst);
+        before as usize
+    }
 }
 
 impl Proxy {
@@ -54,27 +71,18 @@ async fn forward(client: TcpStream, port: u16, cut: Arc<Cut>) {
     let (from_server, to_server) = server.into_split();
     // The first that ends drops the other: the connection is cut both ways.
     tokio::select! {
-        () = copy(from_client, to_server, &cut) => {}
-        () = copy(from_server, to_client, &cut) => {}
+        () = copy(from_client, to_server, None) => {}
+        () = copy(from_server, to_client, Some(&cut)) => {}
     }
 }
 
-async fn copy(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt + Unpin, cut: &Cut) {
+async fn copy(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt + Unpin, cut: Option<&Cut>) {
     let mut buffer = vec![0; 16 << 10];
     loop {
         let Ok(count @ 1..) = from.read(&mut buffer).await else { return };
-        let before = cut.left.load(Ordering::SeqCst);
-        let passes = if before < 0 { count } else { count.min(before as usize) };
-        if to.write_all(&buffer[..passes]).await.is_err() {
+        let passes = cut.map_or(count, |cut| cut.passes(count));
+        if to.write_all(&buffer[..passes]).await.is_err() || passes < count {
             return;
-        }
-        if before >= 0 {
-            let left = before - count as i64;
-            cut.left.store(left.max(-1), Ordering::SeqCst);
-            if left < 0 {
-                cut.cuts.fetch_add(1, Ordering::SeqCst);
-                return;
-            }
         }
     }
 }
