@@ -37,10 +37,7 @@ impl Intake {
 
     /// An empty batch with room for about `bytes`.
     pub fn batch(&self, bytes: usize) -> Batch<'_> {
-        Batch {
-            append: AppendBatch { bytes: Vec::with_capacity(bytes), records: Vec::new() },
-            mask: self.mask.as_deref(),
-        }
+        Batch::with_capacity(bytes, self.mask.as_deref())
     }
 
     /// Appends the events of `batch` and answers once they are durable, one answer per event in order.
@@ -59,7 +56,12 @@ pub struct Batch<'m> {
     mask: Option<&'m dyn Mask>,
 }
 
-impl Batch<'_> {
+impl<'m> Batch<'m> {
+    /// An empty batch with room for about `bytes`, whose events `mask` will mask.
+    pub fn with_capacity(bytes: usize, mask: Option<&'m dyn Mask>) -> Self {
+        Self { append: AppendBatch { bytes: Vec::with_capacity(bytes), records: Vec::new() }, mask }
+    }
+
     /// Masks, encodes and adds an event. Cost: one copy of its bytes and its hashes.
     pub fn push(&mut self, mut event: Event<'_>, rule: FingerprintRule) {
         if let Some(mask) = self.mask {

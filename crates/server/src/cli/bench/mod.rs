@@ -15,6 +15,7 @@ mod readers;
 mod report;
 mod scenarios;
 mod scratch;
+mod store;
 mod storm;
 mod traffic;
 mod wire;
@@ -38,6 +39,8 @@ pub enum Command {
     Crowds(crowds::Args),
     /// Cost of an event, a page and a start as the log grows. Example: tidegate bench growth --dir /some/disk
     Growth(growth::Args),
+    /// A PostgreSQL store beside bare inserts, and two workers. Example: tidegate --store URL bench store
+    Store(store::Args),
     /// The bare server that `bench ingest` compares with
     #[command(hide = true)]
     ServeBaseline(baseline::Args),
@@ -50,6 +53,7 @@ pub async fn run(args: Args, config: crate::config::Config) -> anyhow::Result<()
         Command::Overload(args) => overload::run(args, config).await,
         Command::Crowds(args) => crowds::run(args).await,
         Command::Growth(args) => growth::run(args, config).await,
+        Command::Store(args) => store::run(args, config).await,
         Command::ServeBaseline(args) => baseline::run(args).await,
     }
 }
