@@ -17,6 +17,7 @@ use futures_util::future::{Either, ready};
 use tower::{Layer, Service};
 use uuid::Uuid;
 
+use super::problem::STORE_UNAVAILABLE;
 use super::rates::Told;
 use super::{Problem, strict};
 use crate::app::App;
@@ -121,6 +122,9 @@ impl Seen {
             Err(_) => timed_out(limit),
         };
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            if problem.kind == STORE_UNAVAILABLE {
+                app.metrics.store_failed();
+            }
             response = problem.render(&self.id);
         }
         if let Ok(id) = HeaderValue::from_str(&self.id) {

@@ -9,6 +9,9 @@ use tidegate_domain::ports::{AppendError, ControlError, LogError, ViewsError};
 use tidegate_engine::query::QueryError;
 use utoipa::{IntoResponses, ToSchema};
 
+/// The kind of a problem whose cause is a store.
+pub(super) const STORE_UNAVAILABLE: &str = "store-unavailable";
+
 /// A failure as a client sees it. The middleware in [`super::observe`] writes it out with the request's id.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -176,7 +179,7 @@ impl Problem {
 
     fn unavailable(cause: &(dyn std::error::Error + 'static), detail: &str) -> Self {
         tracing::error!(error = cause, "a store is unavailable");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unavailable", detail).retry_after(1)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, STORE_UNAVAILABLE, detail).retry_after(1)
     }
 
     /// The title of a problem: its kind in words.

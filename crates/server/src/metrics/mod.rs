@@ -170,7 +170,7 @@ impl Metrics {
                 .counter("lease_losses_total", "Shards that this worker lost before it gave them up.")?,
             transport: TransportMetrics::new(&make)?,
             store_errors: make
-                .counter("store_errors_total", "Times that a worker found its store failing.")?,
+                .counter("store_errors_total", "Requests and turns of a worker that a store failed.")?,
             freshness: Mutex::new(Freshness::new()),
             registry: make.0,
         })
@@ -211,7 +211,7 @@ impl Metrics {
         self.transport.watch(stats);
     }
 
-    /// The store failed a worker.
+    /// A store failed a request, or a worker.
     pub fn store_failed(&self) {
         self.store_errors.inc();
     }
