@@ -5,6 +5,7 @@
 
 pub mod control;
 pub mod database;
+pub mod inspect;
 pub mod log;
 mod migrations;
 mod tls;

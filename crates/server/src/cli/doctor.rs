@@ -1,4 +1,4 @@
-//! `tidegate doctor`: says how a data directory is, and what is safe to do. Changes nothing.
+//! `tidegate doctor`: says how a data directory or a database is, and what is safe to do. Changes nothing.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -10,21 +10,25 @@ use tidegate_store_embedded::disk::RealDisk;
 use tidegate_store_embedded::integrity;
 use tidegate_store_embedded::lock::{DirectoryLock, LockError};
 use tidegate_store_embedded::log::{Finding, Severity, inspect};
+use tidegate_store_postgres::inspect::Observation;
 
 use super::out;
 use crate::config::Config;
 use crate::run::SERVER_FILE;
-use crate::stores::{CONTROL_FILE, LOG_DIR, VIEWS_FILE};
+use crate::stores::{CONTROL_FILE, LOG_DIR, VIEWS_FILE, inspect_postgres};
 
 const LOCK_FILE: &str = "LOCK";
 
-/// Inspects the data directory. Errors: it cannot be read, or something is damaged.
-pub(super) fn run(config: &Config, as_json: bool) -> anyhow::Result<()> {
+/// Inspects the data directory, or the database that stands for it. Errors: it cannot be read, or something is damaged.
+pub(super) async fn run(config: &Config, as_json: bool) -> anyhow::Result<()> {
     let dir = &config.server.data_dir;
-    if !dir.is_dir() {
+    let findings = if !config.store.url.is_empty() {
+        tables(config).await?
+    } else if dir.is_dir() {
+        findings(dir)?
+    } else {
         bail!("there is no data directory {}", dir.display());
-    }
-    let findings = findings(dir)?;
+    };
     for finding in &findings {
         let (severity, file, detail) = (word(finding.severity), &finding.file, &finding.detail);
         if as_json {
@@ -38,7 +42,7 @@ pub(super) fn run(config: &Config, as_json: bool) -> anyhow::Result<()> {
 
 /// What it comes to.
 fn verdict(findings: &[Finding]) -> anyhow::Result<()> {
-    const COPY: &str = "Keep a copy of the directory before any repair";
+    const COPY: &str = "Keep a copy before any repair";
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let (damaged, blocking) = (count(Severity::Damage), count(Severity::Blocking));
     if blocking > 0 {
@@ -48,6 +52,15 @@ fn verdict(findings: &[Finding]) -> anyhow::Result<()> {
         bail!("{damaged} damaged; a server starts and serves the rest. {COPY}");
     }
     Ok(())
+}
+
+async fn tables(config: &Config) -> anyhow::Result<Vec<Finding>> {
+    let seen = inspect_postgres(config).await?;
+    let finding = |seen: Observation| {
+        let severity = if seen.is_damage { Severity::Damage } else { Severity::Note };
+        Finding::new(severity, seen.place, seen.detail)
+    };
+    Ok(seen.into_iter().map(finding).collect())
 }
 
 fn findings(dir: &Path) -> anyhow::Result<Vec<Finding>> {

@@ -79,7 +79,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Key(args) => key::run(args.action, &config).await,
         Command::Rebuild(args) => rebuild::run(&args, &config).await,
         Command::Health(args) => health::run(&args, &config).await,
-        Command::Doctor(args) => doctor::run(&config, args.json),
+        Command::Doctor(args) => doctor::run(&config, args.json).await,
         Command::Bench(args) => bench::run(args, config).await,
         Command::Config(_) | Command::Openapi => Ok(()),
     }

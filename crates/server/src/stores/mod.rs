@@ -13,7 +13,7 @@ use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
 
 pub use embedded::{CONTROL_FILE, EmbeddedStores, LOG_DIR, VIEWS_FILE, log_config, open as open_embedded};
-pub use postgres::{PostgresStores, open as open_postgres};
+pub use postgres::{PostgresStores, inspect as inspect_postgres, open as open_postgres};
 
 /// What an [`App`](crate::app::App) stands on.
 pub struct Ports {

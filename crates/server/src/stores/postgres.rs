@@ -7,6 +7,7 @@ use anyhow::Context;
 use tidegate_domain::assessment::Screener;
 use tidegate_store_postgres::control::PostgresControl;
 use tidegate_store_postgres::database::{Database, DatabaseConfig};
+use tidegate_store_postgres::inspect::Observation;
 use tidegate_store_postgres::log::{LogConfig, PostgresLog, QueueLimits};
 use tidegate_store_postgres::views::PostgresViews;
 
@@ -45,14 +46,18 @@ fn log_config(config: &Config) -> LogConfig {
     }
 }
 
-async fn connect(config: &Config) -> anyhow::Result<Database> {
+fn database_config(config: &Config) -> DatabaseConfig {
     let store = &config.store;
-    let database = DatabaseConfig {
+    DatabaseConfig {
         url: store.url.expose().to_owned(),
         connections_max: store.connections_max,
         timeout: Duration::from_millis(store.timeout_ms),
-    };
-    Database::open(&database).await.with_context(|| format!("the database {} cannot be used", store.url))
+    }
+}
+
+async fn connect(config: &Config) -> anyhow::Result<Database> {
+    let opened = Database::open(&database_config(config)).await;
+    opened.with_context(|| format!("the database {} cannot be used", config.store.url))
 }
 
 /// Connects to the database, migrates it if need be, and opens what is in it.
@@ -72,4 +77,11 @@ pub async fn open(config: &Config, screener: &dyn Screener) -> anyhow::Result<Po
 /// Projects and keys alone.
 pub(super) async fn open_control(config: &Config) -> anyhow::Result<PostgresControl> {
     Ok(PostgresControl::new(connect(config).await?))
+}
+
+/// Looks the database over; it is not migrated for that.
+pub async fn inspect(config: &Config) -> anyhow::Result<Vec<Observation>> {
+    let database = Database::connect(&database_config(config))?;
+    let seen = tidegate_store_postgres::inspect::inspect(&database).await;
+    seen.with_context(|| format!("the database {} cannot be looked over", config.store.url))
 }

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use serde_json::{Value, json};
+use tidegate_testkit::postgres::TestDatabase;
 
 use crate::support::child::Serve;
 use crate::support::command::{run, say, tidegate};
@@ -144,6 +145,31 @@ async fn doctor_finds_a_sound_directory_sound_and_names_damage() {
     let ended = run(dir.path().join("nowhere").as_path(), &["doctor"]);
     assert_eq!(ended.code, Some(1));
     assert!(!dir.path().join("nowhere").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_looks_a_database_over_and_names_damage() {
+    let (dir, test) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let server = Serve::on_store(dir.path(), &test.url).set("SERVER__DEV", "true").start().await;
+    let event = |n| json!({"type": "a", "sessionId": "s", "idempotencyKey": format!("k{n}")});
+    server.store_all((0..20).map(event)).await;
+    server.stop().await;
+    let doctor = || run(dir.path(), &["doctor", "--store", &test.url, "--json"]);
+    let sound = doctor();
+    assert_eq!(sound.code, Some(0), "{}{}", sound.stdout, sound.stderr);
+    assert!(sound.stdout.contains("20 events, none missing, all checksums right"), "{}", sound.stdout);
+    for (damage, place, said) in [
+        ("UPDATE log.events SET record = record || 'x' WHERE position = 7", "log.events", "1 have wrong"),
+        ("DELETE FROM log.events WHERE position IN (3, 19)", "log.events", "2 events are missing"),
+        ("UPDATE log.keys SET position = 99 WHERE position = 5", "log.keys", "1 point at events"),
+        ("UPDATE views.shards SET checkpoint = 21 WHERE shard = 2", "views.shards", "1 are folded further"),
+    ] {
+        test.execute(damage).await;
+        let ended = doctor();
+        let line = ended.stdout.lines().find(|line| line.contains(place) && line.contains("DAMAGE"));
+        assert!(line.is_some_and(|line| line.contains(said)), "{damage}: {}", ended.stdout);
+        assert_eq!(ended.code, Some(1), "{damage}");
+    }
 }
 
 /// Names, sizes and bytes of all files.
