@@ -1,7 +1,9 @@
 //! A PostgreSQL of a test's own, which may be stopped, killed and started again.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -38,6 +40,16 @@ fn program(name: &str) -> Command {
 impl Postgres {
     /// Makes a server and starts it.
     pub(crate) async fn start() -> Self {
+        Self::start_set(&[]).await
+    }
+
+    /// Makes a server that has the certificate in `dir`, and starts it.
+    pub(crate) async fn start_with_tls(dir: &Path) -> Self {
+        Self::start_set(&[("server.crt", dir), ("server.key", dir)]).await
+    }
+
+    /// Makes a server with these files of its own, and starts it.
+    async fn start_set(files: &[(&str, &Path)]) -> Self {
         let home = tempfile::Builder::new().prefix("postgres").tempdir_in("/dev/shm").unwrap();
         if rustix::process::geteuid().is_root() {
             let given = Command::new("chown").arg("nobody:nogroup").arg(home.path()).status().unwrap();
@@ -51,6 +63,12 @@ impl Postgres {
             .output()
             .expect("install the package postgresql");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        for (name, from) in files {
+            let key = data.join(name);
+            std::fs::copy(from.join(name), &key).unwrap();
+            std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+            std::os::unix::fs::chown(&key, Some(owner(&data)), None).unwrap();
+        }
         let port = free_port();
         let server = spawn(&home, port);
         let postgres = Self { home, port, server };
@@ -115,8 +133,15 @@ impl Postgres {
     }
 }
 
+fn owner(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().uid()
+}
+
 fn spawn(home: &TempDir, port: u16) -> Child {
     let mut command = program("postgres");
+    if home.path().join("data/server.key").exists() {
+        command.args(["-c", "ssl=on"]);
+    }
     command.arg("-D").arg(home.path().join("data")).arg("-k").arg(home.path());
     command.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-c", "log_min_messages=fatal"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -12,3 +12,4 @@ mod workers;
 
 mod postgres;
 mod redis;
+mod tls;
