@@ -5,6 +5,8 @@
 mod control;
 mod event_log;
 mod feed;
+mod leases;
 mod migrations;
+mod processes;
 mod rig;
 mod views;
