@@ -52,7 +52,8 @@ async fn readers_see_no_holes_whatever_processes_append() {
     }
     let (mut next, mut last) = (Position(0), None);
     while next.0 < PROCESSES * EACH {
-        reader.wait_past(next).await;
+        let waiting = tokio::time::timeout(Duration::from_secs(30), reader.wait_past(next));
+        waiting.await.expect("processes append");
         for record in reader.read(next, 400).await.unwrap().records {
             assert_eq!(record.receipt.position, next);
             assert!(last <= Some(record.receipt.recorded_at), "time falls at {next}");
