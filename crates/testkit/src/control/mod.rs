@@ -2,10 +2,14 @@
 //!
 //! An adapter gives a [`Fixture`] and lists all laws by one line: `tidegate_testkit::control_laws!(MyFixture);`.
 
+mod model;
+
 use async_trait::async_trait;
 use tidegate_domain::id::ProjectId;
 use tidegate_domain::ports::{Control, ControlError, KeyRecord, Scope, Scopes};
 use tidegate_domain::time::UnixMs;
+
+pub use model::any_life_follows_the_model;
 
 /// A Control to be tested, in a place of its own.
 #[async_trait]
@@ -31,6 +35,10 @@ macro_rules! control_laws {
             what_was_answered_is_there_after_reopening, any_change_changes_the_version,
             a_revoked_key_is_never_live_again, a_project_is_created_once, a_key_is_unique_and_of_a_project,
             lists_are_in_order);
+        #[test]
+        fn any_life_follows_the_model() {
+            $crate::control::any_life_follows_the_model::<$fixture>()
+        }
     };
     (@ $fixture:ty; $($law:ident),+) => {
         $(#[tokio::test] async fn $law() { $crate::control::$law::<$fixture>().await })+
