@@ -5,5 +5,6 @@
 mod control;
 mod event_log;
 mod migrations;
+mod rates;
 mod rig;
 mod views;
