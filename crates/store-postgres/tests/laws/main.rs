@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot make its world fails")]
 
+mod backup;
 mod control;
 mod event_log;
 mod migrations;
