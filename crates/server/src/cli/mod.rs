@@ -1,5 +1,6 @@
 //! The command line: one module a command, each with its `Args` and its `run`.
 
+pub mod backup;
 pub mod bench;
 pub mod client;
 mod command;
@@ -77,6 +78,8 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Tail(args) => tail::run(args, config).await,
         Command::Key(args) => key::run(args.action, &config).await,
         Command::Rebuild(args) => rebuild::run(&args, &config).await,
+        Command::Backup(args) => backup::run_backup(&args, &config).await,
+        Command::Restore(args) => backup::run_restore(&args, &config).await,
         Command::Doctor(args) => doctor::run(&config, args.json),
         Command::Bench(args) => bench::run(args, config).await,
         Command::Config(_) | Command::Openapi => Ok(()),

@@ -14,6 +14,8 @@ use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
 
 pub use embedded::{CONTROL_FILE, EmbeddedStores, LOG_DIR, VIEWS_FILE, log_config, open as open_embedded};
+pub(crate) use embedded::{RESTORE_MARK, refuse_half_restored};
+pub(crate) use postgres::connect;
 pub use postgres::{PostgresStores, open as open_postgres};
 
 /// What an [`App`](crate::app::App) stands on.

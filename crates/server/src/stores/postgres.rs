@@ -45,7 +45,8 @@ fn log_config(config: &Config) -> LogConfig {
     }
 }
 
-async fn connect(config: &Config) -> anyhow::Result<Database> {
+/// Connects to the database, and migrates it if need be.
+pub(crate) async fn connect(config: &Config) -> anyhow::Result<Database> {
     let store = &config.store;
     let database = DatabaseConfig {
         url: store.url.expose().to_owned(),
