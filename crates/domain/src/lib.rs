@@ -4,6 +4,7 @@
 //!
 //! - [`event`], [`record`]: the envelope and the bytes the log keeps of it.
 //! - [`draft`]: the rules an event must meet before it is one; every refusal names its field.
+//! - [`entry`]: a record with all that a log keeps of it.
 //! - [`dedup`]: idempotency keys and fingerprints.
 //! - [`assessment`], [`risk`], [`session`]: what screening says and what a session remembers of it.
 //! - [`rate`]: how many requests a bucket of tokens lets through.
@@ -13,6 +14,7 @@
 pub mod assessment;
 pub mod dedup;
 pub mod draft;
+pub mod entry;
 pub mod event;
 pub mod fault;
 pub mod filter;

@@ -3,10 +3,12 @@
 //! - [`doors`]: wire shapes in; [`api`]: what is read back; [`http`]: connections, bodies, access, problems.
 //! - [`app`]: what handlers work with; [`run`]: a server from start to stop; `retention`: what is deleted meanwhile.
 //! - [`stores`]: files or a database; [`transport`]: Redis beside them; [`pipelines`]: who folds what.
+//! - [`backup`]: all that is not derived, in one file.
 //! - [`config`]: settings; [`open_files`]: their limit; [`metrics`]; [`telemetry`]: log lines; [`otlp`]: traces; [`cli`]: the commands.
 
 pub mod api;
 pub mod app;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;

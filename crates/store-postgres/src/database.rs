@@ -13,6 +13,8 @@ use crate::tls;
 
 /// Connections that only appends and leases use, so that queries never keep them waiting.
 const URGENT_CONNECTIONS: usize = 2;
+/// Connections that only the rate limiter uses: neither waits for the other. None is made while no limit is set.
+const COUNTING_CONNECTIONS: usize = 2;
 /// A transaction whose process stands still is ended by the database after this long: others wait for its locks.
 const IDLE_TRANSACTION_MAX_MS: u32 = 2000;
 
@@ -21,7 +23,7 @@ const IDLE_TRANSACTION_MAX_MS: u32 = 2000;
 pub struct DatabaseConfig {
     /// `postgres://user:password@host:port/name`, with `?sslmode=require` for TLS.
     pub url: String,
-    /// Most connections for queries; two more serve appends and leases.
+    /// Most connections for queries; two more serve appends and leases, and two the rate limiter.
     pub connections_max: usize,
     /// How long a connection or an answer may take.
     pub timeout: Duration,
@@ -92,6 +94,7 @@ pub struct Database {
     config: DatabaseConfig,
     queries: Pool,
     urgent: Pool,
+    counting: Pool,
     pub(crate) timeout: Duration,
 }
 
@@ -118,6 +121,7 @@ impl Database {
             config: config.clone(),
             queries: pool(config, config.connections_max, views)?,
             urgent: pool(config, URGENT_CONNECTIONS, views)?,
+            counting: pool(config, COUNTING_CONNECTIONS, views)?,
             timeout: config.timeout,
         })
     }
@@ -149,6 +153,11 @@ impl Database {
     /// A connection for a query.
     pub(crate) async fn connection(&self) -> Result<Object, DatabaseError> {
         Ok(self.queries.get().await?)
+    }
+
+    /// A connection for the rate limiter.
+    pub(crate) async fn counting(&self) -> Result<Object, DatabaseError> {
+        Ok(self.counting.get().await?)
     }
 
     /// A connection for what must not wait for queries.

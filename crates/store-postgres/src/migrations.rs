@@ -17,7 +17,7 @@ pub(crate) struct Migration {
 }
 
 /// Migration `n` leads from layout `n` to layout `n + 1`.
-pub(crate) const MIGRATIONS: [Migration; 3] = [
+pub(crate) const MIGRATIONS: [Migration; 4] = [
     Migration {
         name: "0001_log",
         is_views: false,
@@ -35,6 +35,12 @@ pub(crate) const MIGRATIONS: [Migration; 3] = [
         is_views: false,
         up: include_str!("../migrations/0003_control.up.sql"),
         down: include_str!("../migrations/0003_control.down.sql"),
+    },
+    Migration {
+        name: "0004_rates",
+        is_views: false,
+        up: include_str!("../migrations/0004_rates.up.sql"),
+        down: include_str!("../migrations/0004_rates.down.sql"),
     },
 ];
 

@@ -80,6 +80,15 @@ impl fmt::Display for Scopes {
     }
 }
 
+/// A project as kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Project {
+    /// Its name.
+    pub id: ProjectId,
+    /// When it was made.
+    pub created_at: UnixMs,
+}
+
 /// An API key as kept: never the key itself, only its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRecord {
@@ -132,7 +141,7 @@ pub trait Control: Send + Sync {
     async fn create_project(&self, id: &ProjectId, now: UnixMs) -> Result<(), ControlError>;
 
     /// All projects, by name.
-    async fn projects(&self) -> Result<Vec<ProjectId>, ControlError>;
+    async fn projects(&self) -> Result<Vec<Project>, ControlError>;
 
     /// Keeps a new key of an existing project.
     async fn insert_key(&self, key: &KeyRecord) -> Result<(), ControlError>;

@@ -9,7 +9,7 @@ mod rate_limiter;
 mod views;
 mod world;
 
-pub use control::{Control, ControlError, KeyRecord, Scope, Scopes};
+pub use control::{Control, ControlError, KeyRecord, Project, Scope, Scopes};
 pub use event_log::{
     AppendBatch, AppendError, Appended, Deleted, EventLog, LogError, LogStatus, NewRecord, Page,
     QuarantinedRange, Receipt, Retention, Stored,

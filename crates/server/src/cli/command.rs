@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{bench, health, import, tail};
+use super::{backup, bench, health, import, tail};
 use crate::config::Flag;
 
 /// Takes in every event of an AI product or a community, keeps it durably, screens it, and shows it.
@@ -47,6 +47,10 @@ pub(super) enum Command {
     Key(KeyArgs),
     /// Derive the views again from the log. Example: tidegate rebuild --check
     Rebuild(RebuildArgs),
+    /// Save events, projects and keys to one file. Example: tidegate backup /backups
+    Backup(backup::BackupArgs),
+    /// Restore a backup into an empty store. Example: tidegate restore tidegate.backup --data-dir data
+    Restore(backup::RestoreArgs),
     /// Look at a data directory without changing it. Example: tidegate doctor --data-dir data
     Doctor(JsonArgs),
     /// Ask a server whether it is alive, or ready. Example: tidegate health --ready

@@ -15,7 +15,7 @@ use tidegate_store_postgres::inspect::Observation;
 use super::out;
 use crate::config::Config;
 use crate::run::SERVER_FILE;
-use crate::stores::{CONTROL_FILE, LOG_DIR, VIEWS_FILE, inspect_postgres};
+use crate::stores::{CONTROL_FILE, LOG_DIR, RESTORE_MARK, VIEWS_FILE, inspect_postgres};
 
 const LOCK_FILE: &str = "LOCK";
 
@@ -152,23 +152,29 @@ fn others(dir: &Path, is_running: bool) -> anyhow::Result<Vec<Finding>> {
 
 fn other(name: &str, is_running: bool) -> Option<Finding> {
     let draft = format!("{VIEWS_FILE}.rebuild");
-    let detail =
-        if [LOCK_FILE, LOG_DIR].contains(&name) || is_of(name, VIEWS_FILE) || is_of(name, CONTROL_FILE) {
+    let detail = if [LOCK_FILE, LOG_DIR].contains(&name)
+        || is_of(name, VIEWS_FILE)
+        || is_of(name, CONTROL_FILE)
+    {
+        return None;
+    } else if name == SERVER_FILE {
+        if is_running {
             return None;
-        } else if name == SERVER_FILE {
-            if is_running {
-                return None;
-            }
-            "left by a server that was killed; the next one replaces it"
-        } else if is_of(name, &draft) {
-            "a rebuild that did not finish; safe to delete"
-        } else if name == format!("{VIEWS_FILE}.suspect") {
-            "damage was met in the views; the next start puts them aside and folds them again"
-        } else if name.starts_with(&format!("{VIEWS_FILE}.corrupt-")) {
-            "views that were put aside, and folded again since; safe to delete once looked at"
-        } else {
-            "not a file of Tidegate; left alone"
-        };
+        }
+        "left by a server that was killed; the next one replaces it"
+    } else if name == RESTORE_MARK {
+        let detail = "a restore is under way or did not finish; unless it runs, delete what is in the directory and \
+                restore again";
+        return Some(Finding::new(Severity::Blocking, name, detail));
+    } else if is_of(name, &draft) {
+        "a rebuild that did not finish; safe to delete"
+    } else if name == format!("{VIEWS_FILE}.suspect") {
+        "damage was met in the views; the next start puts them aside and folds them again"
+    } else if name.starts_with(&format!("{VIEWS_FILE}.corrupt-")) {
+        "views that were put aside, and folded again since; safe to delete once looked at"
+    } else {
+        "not a file of Tidegate; left alone"
+    };
     Some(Finding::new(Severity::Note, name, detail))
 }
 

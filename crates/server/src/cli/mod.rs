@@ -1,5 +1,6 @@
 //! The command line: one module a command, each with its `Args` and its `run`.
 
+pub mod backup;
 pub mod bench;
 pub mod client;
 mod command;
@@ -78,6 +79,8 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Tail(args) => tail::run(args, config).await,
         Command::Key(args) => key::run(args.action, &config).await,
         Command::Rebuild(args) => rebuild::run(&args, &config).await,
+        Command::Backup(args) => backup::run_backup(&args, &config).await,
+        Command::Restore(args) => backup::run_restore(&args, &config).await,
         Command::Health(args) => health::run(&args, &config).await,
         Command::Doctor(args) => doctor::run(&config, args.json).await,
         Command::Bench(args) => bench::run(args, config).await,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tidegate_domain::assessment::Screener;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::EventLog;
@@ -23,6 +23,9 @@ pub const LOG_DIR: &str = "log";
 pub const VIEWS_FILE: &str = "views.sqlite";
 /// The file of Control inside the data directory.
 pub const CONTROL_FILE: &str = "control.sqlite";
+
+/// An empty file that says that a restore into the directory is not finished.
+pub(crate) const RESTORE_MARK: &str = "restore.unfinished";
 
 /// The stores of a data directory, held by this process alone.
 pub struct EmbeddedStores {
@@ -57,6 +60,7 @@ pub fn open(config: &Config, screener: &dyn Screener) -> anyhow::Result<Embedded
     let dir = &config.server.data_dir;
     make_dir(dir).with_context(|| format!("data directory {}", dir.display()))?;
     let lock = DirectoryLock::take(dir).with_context(|| format!("data directory {}", dir.display()))?;
+    refuse_half_restored(dir)?;
     let log = open_log(&dir.join(LOG_DIR), config)?;
     let (views, version) = (dir.join(VIEWS_FILE), fold_version(screener));
     let views = EmbeddedViews::open_for(&views, half_life(config), &version, log.tail())
@@ -81,7 +85,20 @@ fn open_control(path: &Path, log_end: Position) -> anyhow::Result<EmbeddedContro
 /// Control of a data directory that a server may be running on.
 pub(super) fn open_control_beside(dir: &Path) -> anyhow::Result<EmbeddedControl> {
     make_dir(dir).with_context(|| format!("data directory {}", dir.display()))?;
+    refuse_half_restored(dir)?;
     EmbeddedControl::open(&dir.join(CONTROL_FILE)).context("control cannot be opened")
+}
+
+/// Errors: `tidegate restore` works on `dir`, or did not finish.
+pub(crate) fn refuse_half_restored(dir: &Path) -> anyhow::Result<()> {
+    if dir.join(RESTORE_MARK).exists() {
+        bail!(
+            "a restore into the data directory {} is under way or did not finish: unless it runs, delete what is in the \
+             directory and restore again",
+            dir.display()
+        );
+    }
+    Ok(())
 }
 
 fn open_log(dir: &Path, config: &Config) -> anyhow::Result<SegmentLog> {

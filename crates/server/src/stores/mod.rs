@@ -8,11 +8,14 @@ use std::sync::Arc;
 use tidegate_domain::assessment::Screener;
 use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, RateLimiter, Views};
 use tidegate_store_embedded::rates::EmbeddedRateLimiter;
+use tidegate_store_postgres::rates::PostgresRateLimiter;
 
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
 
 pub use embedded::{CONTROL_FILE, EmbeddedStores, LOG_DIR, VIEWS_FILE, log_config, open as open_embedded};
+pub(crate) use embedded::{RESTORE_MARK, refuse_half_restored};
+pub(crate) use postgres::connect;
 pub use postgres::{PostgresStores, inspect as inspect_postgres, open as open_postgres};
 
 /// What an [`App`](crate::app::App) stands on.
@@ -49,14 +52,19 @@ impl Stores {
         }
     }
 
-    /// These stores, with the system's time and randomness, and a rate limiter for this process alone.
+    /// These stores, with the system's time and randomness, and a rate limiter for all processes that share them.
     pub fn ports(&self, config: &Config) -> Ports {
         let (log, views, control): (Arc<dyn EventLog>, Arc<dyn Views>, Arc<dyn Control>) = match self {
             Self::Embedded(stores) => (stores.log.clone(), stores.views.clone(), stores.control.clone()),
             Self::Postgres(stores) => (stores.log.clone(), stores.views.clone(), stores.control.clone()),
         };
         let clock = Arc::new(SystemClock);
-        let rate_limiter = Arc::new(EmbeddedRateLimiter::new(clock.clone(), config.rate_limits.buckets_max));
+        let rate_limiter: Arc<dyn RateLimiter> = match self {
+            Self::Embedded(_) => {
+                Arc::new(EmbeddedRateLimiter::new(clock.clone(), config.rate_limits.buckets_max))
+            }
+            Self::Postgres(stores) => Arc::new(PostgresRateLimiter::new(stores.database.clone())),
+        };
         Ports { log, views, control, rate_limiter, clock, entropy: Arc::new(SystemEntropy) }
     }
 

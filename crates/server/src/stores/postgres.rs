@@ -55,7 +55,8 @@ fn database_config(config: &Config) -> DatabaseConfig {
     }
 }
 
-async fn connect(config: &Config) -> anyhow::Result<Database> {
+/// Connects to the database, and migrates it if need be.
+pub(crate) async fn connect(config: &Config) -> anyhow::Result<Database> {
     let opened = Database::open(&database_config(config)).await;
     opened.with_context(|| format!("the database {} cannot be used", config.store.url))
 }

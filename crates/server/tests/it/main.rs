@@ -8,6 +8,7 @@
 
 mod access;
 mod back_pressure;
+mod backup;
 mod bad_input;
 mod bombs;
 mod canary;

@@ -2,7 +2,8 @@
 
 use axum::http::Method;
 use serde_json::{Value, json};
-use tidegate_server::config::{RateLimits, Secret};
+use tidegate_server::config::{Address, RateLimits, Secret};
+use tidegate_testkit::postgres::TestDatabase;
 use tokio::task::JoinSet;
 
 use crate::routes::{Needs, routes};
@@ -14,7 +15,13 @@ use crate::support::{sse, walk};
 
 /// A server with these limits, and two keys of one project. Whoever waits a minute gets one more request: no test does.
 async fn limited(change: impl FnOnce(&mut RateLimits)) -> TestServer {
+    limited_on(None, change).await
+}
+
+/// The same on this database.
+async fn limited_on(url: Option<&str>, change: impl FnOnce(&mut RateLimits)) -> TestServer {
     start_with(|config| {
+        config.store.url = url.map_or_else(|| config.store.url.clone(), Address::new);
         config.server.dev = false;
         config.access.static_keys = ["one", "two"].map(Secret::new).into();
         change(&mut config.rate_limits);
@@ -251,4 +258,25 @@ async fn an_address_has_so_many_connections_and_no_more() {
         call.ok().filter(|answer| answer.text().contains("\nconnections_refused_total ")).map(drop)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_on_one_database_share_the_limits() {
+    let url = TestDatabase::create().await.url;
+    let server = || {
+        limited_on(Some(&url), |limits| {
+            limits.ingest_key_requests_per_minute = 1;
+            limits.ingest_key_burst_requests = 5;
+            limits.answer_timeout_ms = 10_000;
+        })
+    };
+    let servers = [server().await, server().await];
+    let mut sends = JoinSet::new();
+    for number in 0..20 {
+        let client = servers[number % 2].with_key("one");
+        sends.spawn(async move { send(&client).await.status });
+    }
+    let statuses = sends.join_all().await;
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 5, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 15, "{statuses:?}");
 }

@@ -12,9 +12,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use rusqlite::{Connection, ffi, params};
+use rusqlite::{Connection, Row, ffi, params};
 use tidegate_domain::id::ProjectId;
-use tidegate_domain::ports::{Control, ControlError, KeyRecord};
+use tidegate_domain::ports::{Control, ControlError, KeyRecord, Project};
 use tidegate_domain::time::UnixMs;
 use tokio::task::spawn_blocking;
 
@@ -101,10 +101,14 @@ impl Control for EmbeddedControl {
         .await
     }
 
-    async fn projects(&self) -> Result<Vec<ProjectId>, ControlError> {
+    async fn projects(&self) -> Result<Vec<Project>, ControlError> {
         self.read(|store| {
-            let mut select = store.connection.prepare_cached("SELECT id FROM projects ORDER BY id")?;
-            select.query_map([], |row| keys::project_id(row, 0))?.collect()
+            let mut select =
+                store.connection.prepare_cached("SELECT id, created_at_ms FROM projects ORDER BY id")?;
+            let project = |row: &Row<'_>| {
+                Ok(Project { id: keys::project_id(row, 0)?, created_at: UnixMs(row.get(1)?) })
+            };
+            select.query_map([], project)?.collect()
         })
         .await
     }

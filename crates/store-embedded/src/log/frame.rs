@@ -14,6 +14,8 @@ pub(super) const FRAME_MIN_BYTES: u64 = HEADER_BYTES as u64 + 9;
 const HAS_SESSION: u8 = 1;
 const HAS_KEY: u8 = 2;
 const HAS_FINGERPRINT: u8 = 4;
+const HAS_BALANCE: u8 = 8;
+const BALANCE_BYTES: usize = 4;
 /// Top bit of the length field: set for the last frame of a group.
 const GROUP_END: u32 = 1 << 31;
 /// Largest payload, bounded by that bit.
@@ -122,8 +124,7 @@ impl Meta {
             + part(self.fingerprint.is_some(), 20)
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        let mut flags = 0;
+    fn write(&self, out: &mut Vec<u8>, mut flags: u8) {
         flags |= if self.session.is_some() { HAS_SESSION } else { 0 };
         flags |= if self.key.is_some() { HAS_KEY } else { 0 };
         flags |= if self.fingerprint.is_some() { HAS_FINGERPRINT } else { 0 };
@@ -146,7 +147,7 @@ impl Meta {
     pub(super) fn read(payload: &[u8]) -> Option<(Self, usize)> {
         let flags = *payload.first()?;
         let has = |flag| flags & flag != 0;
-        let sizes = [(HAS_SESSION, 8), (HAS_KEY, 24), (HAS_FINGERPRINT, 20)];
+        let sizes = [(HAS_SESSION, 8), (HAS_KEY, 24), (HAS_FINGERPRINT, 20), (HAS_BALANCE, BALANCE_BYTES)];
         let len = 9 + sizes.iter().filter(|(flag, _)| has(*flag)).map(|(_, size)| size).sum::<usize>();
         let bytes = payload.get(..len)?;
         let mut at = 9;
@@ -170,9 +171,31 @@ impl Meta {
 pub(super) fn prepare(meta: &Meta, record: &[u8], out: &mut Vec<u8>) -> u32 {
     let start = out.len();
     out.extend_from_slice(&[0; HEADER_BYTES]);
-    meta.write(out);
+    meta.write(out, 0);
     out.extend_from_slice(record);
     crc32c::crc32c(&out[start + HEADER_BYTES..])
+}
+
+/// As [`prepare`], for a record that comes from another log: its id shows the checksum `crc`, so the payload gets it.
+///
+/// A CRC is linear, so four bytes before the record are enough: the wanted difference, taken back through as many zero
+/// bytes as follow. After 2^31 - 1 zero bits a CRC32C is where it was: its polynomial is x + 1 times a primitive one of
+/// degree 31. Cost: about 20 us.
+pub(super) fn prepare_as(meta: &Meta, record: &[u8], crc: u32, out: &mut Vec<u8>) {
+    const PERIOD: usize = (1 << 31) - 1;
+    let start = out.len();
+    if prepare(meta, record, out) == crc {
+        return;
+    }
+    out.truncate(start + HEADER_BYTES);
+    meta.write(out, HAS_BALANCE);
+    let balance = out.len();
+    out.extend_from_slice(&[0; BALANCE_BYTES]);
+    out.extend_from_slice(record);
+    let difference = crc32c::crc32c(&out[start + HEADER_BYTES..]) ^ crc;
+    let back = PERIOD - (record.len() + BALANCE_BYTES) % PERIOD;
+    let bytes = crc32c::crc32c_combine(difference, 0, back).to_le_bytes();
+    out[balance..balance + BALANCE_BYTES].copy_from_slice(&bytes);
 }
 
 #[cfg(test)]
@@ -204,6 +227,22 @@ mod tests {
             prop_assert_eq!(read, meta);
             prop_assert_eq!(start, meta.len());
             prop_assert_eq!(&out[HEADER_BYTES + start..], &body[..]);
+        }
+
+        #[test]
+        fn a_record_of_another_log_keeps_the_checksum_of_its_id(body: Vec<u8>, session: Option<u64>, crc: u32) {
+            let meta = Meta { project: 7, session, key: None, fingerprint: None };
+            let mut out = vec![1, 2, 3];
+            prepare_as(&meta, &body, crc, &mut out);
+            let payload = &out[3 + HEADER_BYTES..];
+            prop_assert_eq!(crc32c::crc32c(payload), crc);
+            let (read, start) = Meta::read(payload).unwrap();
+            prop_assert_eq!((read, &payload[start..]), (meta, &body[..]));
+            let mut own = Vec::new();
+            let crc = prepare(&meta, &body, &mut own);
+            let mut again = Vec::new();
+            prepare_as(&meta, &body, crc, &mut again);
+            prop_assert_eq!(own, again, "one that is right needs no help");
         }
 
         #[test]

@@ -10,7 +10,7 @@ use super::shared::Shared;
 pub(super) const TASKS_MAX: usize = 8;
 
 /// Full segments whose bytes the system keeps in memory as it likes.
-const CACHED_SEGMENTS: usize = 2;
+pub(super) const CACHED_SEGMENTS: usize = 2;
 
 pub(super) enum Task {
     /// Make a segment of this size ready, in bytes.

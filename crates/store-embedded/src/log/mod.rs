@@ -23,11 +23,13 @@
 //! frame   := header (32 bytes) · payload
 //! header  := len u32 (top bit: last frame of its group) · CRC32C of payload u32 · position u64
 //!            · recorded_at_ms i64 · group start u32 · CRC32C of (salt, the 28 bytes before) u32
-//! payload := flags u8 (1 session, 2 key, 4 fingerprint) · project hash u64 · [session hash u64]
-//!            · [key hash 16, body digest u64] · [fingerprint hash 16, window_ms u32] · record (domain::record)
+//! payload := flags u8 (1 session, 2 key, 4 fingerprint, 8 balance) · project hash u64 · [session hash u64]
+//!            · [key hash 16, body digest u64] · [fingerprint hash 16, window_ms u32] · [balance u32]
+//!            · record (domain::record)
 //! mark    := a header with len 0: a group of its own, without a record
 //! ```
 //!
+//! The balance gives a payload that was restored from a backup the checksum that its event's id shows (frame.rs).
 //! A group is one write. Its frames carry the byte at which it starts.
 //!
 //! # Why it is safe
@@ -50,6 +52,7 @@
 //! - Header checksums are salted per segment, so bytes inside an event can never pass for a frame.
 
 mod building;
+mod export;
 mod fetch;
 mod frame;
 mod index;
@@ -60,6 +63,7 @@ mod read;
 mod recall;
 mod recent;
 mod recovery;
+mod restore;
 mod retention;
 mod scan;
 mod segment;
@@ -68,9 +72,11 @@ mod steps;
 mod tail;
 mod writer;
 
+pub use export::{Export, ExportError};
 pub use inspect::{Finding, Inspection, Severity, inspect};
 pub use queue::QueueLimits;
 pub use recovery::OpenError;
+pub use restore::Restore;
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;

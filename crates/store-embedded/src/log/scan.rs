@@ -58,15 +58,25 @@ pub(crate) struct Torn {
 ///
 /// Reads the file once, into memory. Errors: only those of reading the file.
 pub(crate) fn scan(file: &dyn DiskFile, header: &SegmentHeader, next_first: Option<u64>) -> io::Result<Scan> {
+    Ok(scan_bytes(&read_whole(file)?, header, next_first))
+}
+
+/// All bytes of a segment.
+pub(crate) fn read_whole(file: &dyn DiskFile) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; file.size()?.max(DATA_START) as usize];
     file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+/// As [`scan`], of a segment whose bytes are at hand.
+pub(crate) fn scan_bytes(bytes: &[u8], header: &SegmentHeader, next_first: Option<u64>) -> Scan {
     let used = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1).max(DATA_START as usize);
-    let mut walk = Walk::new(&bytes, used as u64, header);
+    let mut walk = Walk::new(bytes, used as u64, header);
     walk.run();
-    Ok(match next_first {
+    match next_first {
         Some(next_first) => walk.finish_full(next_first),
         None => walk.finish_last(),
-    })
+    }
 }
 
 #[derive(Clone, Copy)]

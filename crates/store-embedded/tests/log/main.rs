@@ -5,6 +5,7 @@
     reason = "helpers of tests are tests; output says which seed failed"
 )]
 
+mod backup;
 mod bytes;
 mod checker;
 mod concurrency;

@@ -3,8 +3,9 @@
 //! Every change moves `control.version` in its transaction, by triggers: so does one made by hand.
 
 use async_trait::async_trait;
+use deadpool_postgres::Object;
 use tidegate_domain::id::ProjectId;
-use tidegate_domain::ports::{Control, ControlError, KeyRecord, Scopes};
+use tidegate_domain::ports::{Control, ControlError, KeyRecord, Project, Scopes};
 use tidegate_domain::time::UnixMs;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -29,8 +30,7 @@ impl PostgresControl {
 
     async fn execute(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, ControlError> {
         let client = self.database.connection().await.map_err(unavailable)?;
-        let statement = client.prepare_cached(sql).await.map_err(refused)?;
-        client.execute(&statement, params).await.map_err(refused)
+        execute(&client, sql, params).await
     }
 
     async fn query(&self, sql: &str) -> Result<Vec<Row>, ControlError> {
@@ -38,6 +38,33 @@ impl PostgresControl {
         let statement = client.prepare_cached(sql).await.map_err(refused)?;
         client.query(&statement, &[]).await.map_err(refused)
     }
+}
+
+async fn execute(client: &Object, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<u64, ControlError> {
+    let statement = client.prepare_cached(sql).await.map_err(refused)?;
+    client.execute(&statement, params).await.map_err(refused)
+}
+
+/// Makes a project, in whatever transaction `client` is.
+pub(crate) async fn add_project(client: &Object, project: &Project) -> Result<(), ControlError> {
+    let sql = "INSERT INTO control.projects (id, organization_id, created_at) VALUES ($1, $2, $3)";
+    let created_at = Moment(project.created_at);
+    execute(client, sql, &[&project.id.as_str(), &DEFAULT_ORGANIZATION, &created_at]).await.map(drop)
+}
+
+/// Keeps a key, in whatever transaction `client` is.
+pub(crate) async fn add_key(client: &Object, key: &KeyRecord) -> Result<(), ControlError> {
+    let sql = "INSERT INTO control.api_keys
+            (id, hash, project_id, scopes, label, created_at, expires_at, revoked_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let scopes = key.scopes.to_string();
+    let scopes: Vec<_> = scopes.split(',').filter(|scope| !scope.is_empty()).collect();
+    let (hash, project) = (key.hash.as_slice(), key.project.as_str());
+    let [created, expires, revoked] =
+        [Some(key.created_at), key.expires_at, key.revoked_at].map(|at| at.map(Moment));
+    execute(client, sql, &[&key.id, &hash, &project, &scopes, &key.label, &created, &expires, &revoked])
+        .await
+        .map(drop)
 }
 
 fn unavailable(error: DatabaseError) -> ControlError {
@@ -54,27 +81,22 @@ fn refused(error: Error) -> ControlError {
 #[async_trait]
 impl Control for PostgresControl {
     async fn create_project(&self, id: &ProjectId, now: UnixMs) -> Result<(), ControlError> {
-        let sql = "INSERT INTO control.projects (id, organization_id, created_at) VALUES ($1, $2, $3)";
-        self.execute(sql, &[&id.as_str(), &DEFAULT_ORGANIZATION, &Moment(now)]).await.map(drop)
+        let client = self.database.connection().await.map_err(unavailable)?;
+        add_project(&client, &Project { id: id.clone(), created_at: now }).await
     }
 
-    async fn projects(&self) -> Result<Vec<ProjectId>, ControlError> {
-        let rows = self.query("SELECT id FROM control.projects ORDER BY id").await?;
-        rows.iter().map(|row| project(row, 0)).collect()
+    async fn projects(&self) -> Result<Vec<Project>, ControlError> {
+        let rows = self.query("SELECT id, created_at FROM control.projects ORDER BY id").await?;
+        let made = |row: &Row| {
+            let Moment(created_at) = row.get(1);
+            Ok(Project { id: project(row, 0)?, created_at })
+        };
+        rows.iter().map(made).collect()
     }
 
     async fn insert_key(&self, key: &KeyRecord) -> Result<(), ControlError> {
-        let sql = "INSERT INTO control.api_keys
-                (id, hash, project_id, scopes, label, created_at, expires_at, revoked_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        let scopes = key.scopes.to_string();
-        let scopes: Vec<_> = scopes.split(',').filter(|scope| !scope.is_empty()).collect();
-        let (hash, project) = (key.hash.as_slice(), key.project.as_str());
-        let [created, expires, revoked] =
-            [Some(key.created_at), key.expires_at, key.revoked_at].map(|at| at.map(Moment));
-        self.execute(sql, &[&key.id, &hash, &project, &scopes, &key.label, &created, &expires, &revoked])
-            .await
-            .map(drop)
+        let client = self.database.connection().await.map_err(unavailable)?;
+        add_key(&client, key).await
     }
 
     async fn keys(&self) -> Result<Vec<KeyRecord>, ControlError> {

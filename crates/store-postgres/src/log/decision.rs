@@ -35,8 +35,8 @@ pub(super) fn hashes(group: &[Pending]) -> Vec<u128> {
 }
 
 /// The shard of a record: that of its session, or of its project.
-fn shard_of(record: &NewRecord, shards: u16) -> Shard {
-    Shard((record.session.unwrap_or(record.project) % u64::from(shards.max(1))) as u16)
+pub(super) fn shard_of(project: u64, session: Option<u64>, shards: u16) -> Shard {
+    Shard((session.unwrap_or(project) % u64::from(shards.max(1))) as u16)
 }
 
 /// Where a group begins.
@@ -88,7 +88,7 @@ impl<'a> Decision<'a> {
     fn add(&mut self, record: &NewRecord, bytes: &'a [u8], place: Place) -> Appended {
         let crc = crc32c::crc32c(bytes);
         let position = Position(place.tail + self.len() as u64);
-        let shard = shard_of(record, place.shards);
+        let shard = shard_of(record.project, record.session, place.shards);
         let receipt = receipt(shard, position, place.recorded_at, crc);
         self.shard.push(shard.0 as i16);
         self.project.push(record.project as i64);

@@ -14,10 +14,12 @@
 //! folds; positions are the log's, so that readers of all shards share one order. Source: ADR 0007.
 
 mod decision;
+mod export;
 mod feed;
 mod partitions;
 mod queue;
 mod read;
+mod restore;
 mod retention;
 mod shared;
 mod transaction;
@@ -35,8 +37,10 @@ use tidegate_domain::ports::{
 };
 use tokio::task::JoinSet;
 
+pub use export::{Export, ExportError};
 pub use feed::PostgresFeed;
 pub use queue::QueueLimits;
+pub use restore::{Restore, RestoreError};
 use shared::Shared;
 
 use crate::database::{Database, DatabaseError};

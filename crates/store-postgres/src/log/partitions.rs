@@ -27,6 +27,15 @@ pub(super) async fn list(database: &Database) -> Result<Vec<Partition>, Database
     Ok(partitions.collect())
 }
 
+/// The statements that make a partition. It is attached, not made as one: that would lock readers out.
+pub(super) fn make(from: u64, to: u64) -> String {
+    let name = format!("log.events_{from:020}");
+    format!(
+        "CREATE TABLE {name} (LIKE log.events INCLUDING ALL);
+         ALTER TABLE log.events ATTACH PARTITION {name} FOR VALUES FROM ({from}) TO ({to})"
+    )
+}
+
 /// Makes the partitions for the next `records` positions, and the one after them, unless they are there.
 ///
 /// Where each begins and ends depends on the tail and the size of partitions only as long as that size stays; so the last
@@ -45,13 +54,8 @@ pub(super) async fn make_room(
     let end = tx.query_one(end, &[]).await?.get::<_, i64>(0) as u64;
     let (mut from, until) = (end.max(tail / size * size), tail + records + size);
     while from < until {
-        let (name, to) = (format!("log.events_{from:020}"), (from / size + 1) * size);
-        // Attached, not made as a partition: that would lock readers out.
-        tx.batch_execute(&format!(
-            "CREATE TABLE {name} (LIKE log.events INCLUDING ALL);
-             ALTER TABLE log.events ATTACH PARTITION {name} FOR VALUES FROM ({from}) TO ({to})"
-        ))
-        .await?;
+        let to = (from / size + 1) * size;
+        tx.batch_execute(&make(from, to)).await?;
         from = to;
     }
     tx.commit().await?;

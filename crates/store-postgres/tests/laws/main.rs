@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot make its world fails")]
 
+mod backup;
 mod control;
 mod event_log;
 mod feed;
 mod leases;
 mod migrations;
 mod processes;
+mod rates;
 mod rig;
 mod views;

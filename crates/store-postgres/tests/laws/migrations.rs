@@ -8,11 +8,11 @@ use crate::rig::config;
 /// Every table, column, index, trigger and function of our schemas.
 async fn layout(test: &TestDatabase) -> Vec<String> {
     let sql = "SELECT 'column ' || c::text FROM (SELECT table_schema, table_name, column_name, data_type, is_nullable
-            FROM information_schema.columns WHERE table_schema IN ('log', 'views', 'control')) c
-        UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname IN ('log', 'views', 'control')
+            FROM information_schema.columns WHERE table_schema IN ('log', 'views', 'control', 'rates')) c
+        UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname IN ('log', 'views', 'control', 'rates')
         UNION ALL SELECT 'trigger ' || tgname || ' on ' || tgrelid::regclass FROM pg_trigger WHERE NOT tgisinternal
         UNION ALL SELECT 'function ' || p.oid::regprocedure FROM pg_proc p
-            JOIN pg_namespace n ON n.oid = p.pronamespace WHERE nspname IN ('log', 'views', 'control')
+            JOIN pg_namespace n ON n.oid = p.pronamespace WHERE nspname IN ('log', 'views', 'control', 'rates')
         ORDER BY 1";
     test.client().await.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }

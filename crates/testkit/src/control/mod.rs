@@ -6,7 +6,7 @@ mod model;
 
 use async_trait::async_trait;
 use tidegate_domain::id::ProjectId;
-use tidegate_domain::ports::{Control, ControlError, KeyRecord, Scope, Scopes};
+use tidegate_domain::ports::{Control, ControlError, KeyRecord, Project, Scope, Scopes};
 use tidegate_domain::time::UnixMs;
 
 pub use model::any_life_follows_the_model;
@@ -51,6 +51,11 @@ fn project(name: &str) -> ProjectId {
     name.parse().expect("a project id")
 }
 
+/// The project as every law makes it.
+fn made(id: &str) -> Project {
+    Project { id: project(id), created_at: NOW }
+}
+
 fn key(n: u8, project_name: &str) -> KeyRecord {
     KeyRecord {
         id: format!("key_{n}"),
@@ -81,7 +86,7 @@ pub async fn what_was_answered_is_there_after_reopening<F: Fixture>() {
     assert!(control.revoke_key("key_2", NOW.plus_ms(8)).await.expect("revoke"));
 
     let fixture = fixture.reopen().await;
-    assert_eq!(fixture.control().projects().await.expect("projects"), [project("p")]);
+    assert_eq!(fixture.control().projects().await.expect("projects"), [made("p")]);
     let expected = [
         KeyRecord { expires_at: Some(NOW.plus_ms(7)), ..key(1, "p") },
         KeyRecord { scopes: Scopes::all(), revoked_at: Some(NOW.plus_ms(8)), ..key(2, "p") },
@@ -135,7 +140,7 @@ pub async fn a_project_is_created_once<F: Fixture>() {
     assert!(matches!(again, Err(ControlError::Conflict)), "{again:?}");
     let elsewhere = fixture.another().await.create_project(&project("p"), NOW.plus_ms(5)).await;
     assert!(matches!(elsewhere, Err(ControlError::Conflict)), "{elsewhere:?}");
-    assert_eq!(control.projects().await.expect("projects"), [project("p")]);
+    assert_eq!(control.projects().await.expect("projects"), [made("p")]);
     assert_eq!(control.keys().await.expect("keys"), [key(1, "p")]);
     control.create_project(&project("P"), NOW).await.expect("names differ by case");
 }
@@ -164,6 +169,6 @@ pub async fn lists_are_in_order<F: Fixture>() {
     for (n, name) in [(3, "a"), (1, "c"), (2, "b")] {
         control.insert_key(&key(n, name)).await.expect("insert");
     }
-    assert_eq!(control.projects().await.expect("projects"), ["a", "b", "c"].map(project));
+    assert_eq!(control.projects().await.expect("projects"), ["a", "b", "c"].map(made));
     assert_eq!(control.keys().await.expect("keys"), [key(1, "c"), key(2, "b"), key(3, "a")]);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use tidegate_domain::ports::{Control, ControlError, KeyRecord};
 
-use super::{Fixture, NOW, key, project};
+use super::{Fixture, NOW, key, made, project};
 use crate::property;
 
 /// One moment in the life of a Control.
@@ -91,7 +91,7 @@ pub fn any_life_follows_the_model<F: Fixture>() {
             let before =
                 (control.version().await.expect("version"), model.projects.len(), model.keys.clone());
             model.takes(control, &step).await;
-            let projects: Vec<_> = model.projects.iter().map(|name| project(name)).collect();
+            let projects: Vec<_> = model.projects.iter().map(|name| made(name)).collect();
             assert_eq!(control.projects().await.expect("projects"), projects);
             assert_eq!(control.keys().await.expect("keys"), model.keys);
             let is_changed = (before.1, &before.2) != (model.projects.len(), &model.keys);
