@@ -28,6 +28,13 @@ CREATE INDEX events_by_shard ON log.events (shard, position);
 CREATE INDEX events_by_project ON log.events (project, position);
 CREATE INDEX events_by_session ON log.events (session, position) WHERE session IS NOT NULL;
 
+-- The last group that each process has appended, so that one whose answer was lost is known to be there or not.
+CREATE TABLE log.writers (
+    writer       text        PRIMARY KEY,
+    group_number bigint      NOT NULL,
+    appended_at  timestamptz NOT NULL DEFAULT now()
+);
+
 -- Idempotency keys and fingerprints: the newest record of each.
 CREATE TABLE log.keys (
     hash        bytea       PRIMARY KEY CHECK (octet_length(hash) = 16),

@@ -349,7 +349,7 @@ async fn a_directory_that_is_half_restored_is_opened_by_nobody() {
         let is_said = ended.code == Some(1) && ended.stderr.contains("did not finish");
         assert!(is_said, "{args:?}: {}", ended.stderr);
     }
-    let doctor = run(&dir, &["doctor"]);
+    let doctor = run(&dir, &["doctor", "--store", ""]);
     assert!(doctor.code == Some(1) && doctor.stdout.contains("STOP"), "{}", doctor.stdout);
 }
 
@@ -463,6 +463,6 @@ async fn a_log_that_retention_has_shortened_is_restored_from_where_it_begins() {
     }
     on_files.stop().await;
     on_database.stop().await;
-    let doctor = run(&dir, &["doctor"]);
+    let doctor = run(&dir, &["doctor", "--store", ""]);
     assert_eq!(doctor.code, Some(0), "{}", doctor.stdout);
 }

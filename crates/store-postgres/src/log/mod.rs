@@ -7,8 +7,9 @@
 //! - Events, keys and fingerprints are one transaction (law 2), and the answer is sent after its commit (law 1). What
 //!   waits meanwhile is appended together by the next one.
 //! - What is a duplicate is decided from keys read under the lock, so nobody adds one meanwhile.
-//! - A connection that breaks while it commits leaves a doubt. The database is asked what became of the transaction
-//!   (`pg_xact_status`) before anybody is answered: it is acknowledged, or appended anew (L5).
+//! - A connection that breaks while it commits leaves a doubt. Each group leaves the writer's name and its own number in
+//!   `log.writers`; so it is looked up, under the lock, before anybody is answered: it is acknowledged, or appended anew
+//!   (L5). Not `pg_xact_status`: after a crash a transaction's number may be another's.
 //!
 //! Events are dealt to shards by the hash of their session (of their project, without one). A shard is what a worker
 //! folds; positions are the log's, so that readers of all shards share one order. Source: ADR 0007.

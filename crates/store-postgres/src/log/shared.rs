@@ -24,6 +24,9 @@ pub(super) struct Shared {
     /// The log's own name.
     pub(super) id: String,
     pub(super) shards: u16,
+    /// This process's own name, and how many groups it has tried to append.
+    pub(super) writer: String,
+    groups: AtomicU64,
     pub(super) outlet: OnceLock<Arc<dyn Outlet>>,
     tail: watch::Sender<u64>,
     first: AtomicU64,
@@ -42,6 +45,7 @@ impl Shared {
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, mpsc::UnboundedReceiver<Pending>), DatabaseError> {
         let (id, shards) = make_head(&database, config.shards).await?;
+        let writer = name_writer(&database).await?;
         let (queue, waiting) = Queue::new(config.queue);
         let shared = Self {
             database,
@@ -50,6 +54,8 @@ impl Shared {
             queue,
             id,
             shards,
+            writer,
+            groups: AtomicU64::new(0),
             outlet: OnceLock::new(),
             tail: watch::Sender::new(0),
             first: AtomicU64::new(0),
@@ -84,6 +90,11 @@ impl Shared {
             *known = tail.max(*known);
             is_news
         });
+    }
+
+    /// A number that no attempt at a group of this process has had.
+    pub(super) fn next_group(&self) -> i64 {
+        self.groups.fetch_add(1, Ordering::Relaxed) as i64 + 1
     }
 
     /// True if there are partitions up to `tail`.
@@ -145,6 +156,13 @@ async fn make_head(database: &Database, shards: u16) -> Result<(String, u16), Da
         tracing::warn!(found, asked = shards, "log: the number of shards is fixed when a log is made");
     }
     Ok((row.get(0), found))
+}
+
+/// A name that no other process has; those of processes long gone are forgotten.
+async fn name_writer(database: &Database) -> Result<String, DatabaseError> {
+    let client = database.connection().await?;
+    client.execute("DELETE FROM log.writers WHERE appended_at < now() - interval '7 days'", &[]).await?;
+    Ok(client.query_one("SELECT gen_random_uuid()::text", &[]).await?.get(0))
 }
 
 /// Follows what other processes append and delete, until dropped.

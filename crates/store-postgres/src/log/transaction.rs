@@ -15,7 +15,7 @@ use super::shared::Shared;
 use crate::database::DatabaseError;
 use crate::value::{Moment, receipt};
 
-const LOCK: &str = "SELECT tail, last_recorded_at, pg_current_xact_id()::text FROM log.head FOR UPDATE";
+const LOCK: &str = "SELECT tail, last_recorded_at FROM log.head FOR UPDATE";
 const KNOWN: &str =
     "SELECT hash, digest, shard, position, recorded_at, checksum FROM log.keys WHERE hash = ANY($1)";
 const ADD_EVENTS: &str =
@@ -30,6 +30,8 @@ const ADD_KEYS: &str = "INSERT INTO log.keys (hash, digest, position, shard, rec
         AS new (hash, digest, position, shard, checksum)
     ON CONFLICT (hash) DO UPDATE SET digest = excluded.digest, position = excluded.position,
         shard = excluded.shard, recorded_at = excluded.recorded_at, checksum = excluded.checksum";
+const MARK: &str = "INSERT INTO log.writers (writer, group_number) VALUES ($1, $2)
+    ON CONFLICT (writer) DO UPDATE SET group_number = excluded.group_number, appended_at = now()";
 const MOVE_TAIL: &str = "UPDATE log.head SET tail = $1, last_recorded_at = $2";
 
 /// What became of one attempt at a group.
@@ -44,7 +46,7 @@ pub(super) enum Attempt {
 
 /// A transaction that may have been committed, and the answers if it was.
 pub(super) struct Doubt {
-    pub(super) transaction: String,
+    pub(super) group: i64,
     pub(super) tail: u64,
     pub(super) answers: Vec<Vec<Appended>>,
 }
@@ -52,7 +54,6 @@ pub(super) struct Doubt {
 /// The shard's ends and what is known of a group's hashes, under the lock.
 struct Locked {
     place: Place,
-    transaction: String,
     known: HashMap<u128, Seen>,
 }
 
@@ -94,8 +95,9 @@ async fn append(
         return Ok((decision.answers, tail));
     }
     let answers = decision.answers.clone();
-    *doubt = Some(Doubt { transaction: locked.transaction, tail, answers });
-    write(&client, locked.place, &decision, tail).await?;
+    let number = shared.next_group();
+    *doubt = Some(Doubt { group: number, tail, answers });
+    write(&client, locked.place, &decision, tail, (&shared.writer, number)).await?;
     client.give_back();
     if let Some(outlet) = shared.outlet.get() {
         outlet.appended(Position(locked.place.tail), decision.stored());
@@ -117,7 +119,7 @@ async fn lock(shared: &Shared, group: &[Pending], client: &Object) -> Result<Loc
     let Moment(last) = row.get(1);
     let recorded_at = shared.clock.now().max(last);
     let place = Place { shards: shared.shards, tail: row.get::<_, i64>(0) as u64, recorded_at };
-    Ok(Locked { place, transaction: row.get(2), known: known.iter().filter_map(seen).collect() })
+    Ok(Locked { place, known: known.iter().filter_map(seen).collect() })
 }
 
 fn seen(row: &tokio_postgres::Row) -> Option<(u128, Seen)> {
@@ -134,6 +136,7 @@ async fn write(
     place: Place,
     decision: &Decision<'_>,
     tail: u64,
+    (writer, group): (&String, i64),
 ) -> Result<(), DatabaseError> {
     let (first, recorded_at, tail) = (place.tail as i64, Moment(place.recorded_at), tail as i64);
     let keys: Vec<_> = decision.keys.iter().collect();
@@ -149,14 +152,17 @@ async fn write(
     let key_params: [&(dyn ToSql + Sync); 6] =
         [&recorded_at, &hashes, &digests, &positions, &shards, &checksums];
     let head_params: [&(dyn ToSql + Sync); 2] = [&tail, &recorded_at];
+    let mark_params: [&(dyn ToSql + Sync); 2] = [writer, &group];
 
     let add_events = client.prepare_cached(ADD_EVENTS).await?;
     let (add_keys, move_tail) =
         (client.prepare_cached(ADD_KEYS).await?, client.prepare_cached(MOVE_TAIL).await?);
+    let mark = client.prepare_cached(MARK).await?;
     tokio::try_join!(
         client.execute(&add_events, &event_params),
         client.execute(&add_keys, &key_params),
         client.execute(&move_tail, &head_params),
+        client.execute(&mark, &mark_params),
         client.batch_execute("COMMIT"),
     )?;
     Ok(())

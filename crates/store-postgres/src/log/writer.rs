@@ -79,27 +79,30 @@ async fn append(shared: &Shared, group: &[Pending]) -> Result<Vec<Vec<Appended>>
     }
 }
 
-/// True if the transaction was committed, false if it was not, `None` if nobody could say in time.
+/// True if the group was committed, false if it was not and never will be, `None` if nobody could say in time.
 async fn settle(shared: &Shared, doubt: &Doubt) -> Option<bool> {
     let deadline = Instant::now() + shared.database.timeout;
     while Instant::now() < deadline {
-        match status(shared, doubt).await {
-            Ok(Some(status)) if status == "committed" => return Some(true),
-            Ok(Some(status)) if status == "aborted" => return Some(false),
-            Ok(_) | Err(_) => sleep(DOUBT_PAUSE).await,
+        match last_group(shared).await {
+            Ok(last) => return Some(last == Some(doubt.group)),
+            Err(_) => sleep(DOUBT_PAUSE).await,
         }
     }
-    tracing::error!(transaction = doubt.transaction, "log: nobody knows whether a group was appended");
+    tracing::error!(group = doubt.group, "log: nobody knows whether a group was appended");
     None
 }
 
-async fn status(shared: &Shared, doubt: &Doubt) -> Result<Option<String>, DatabaseError> {
+/// The last group of this process that is committed. Asked under the lock: whoever was in the middle has ended by then.
+async fn last_group(shared: &Shared) -> Result<Option<i64>, DatabaseError> {
     let database = &shared.database;
     let asking = async {
         let client = database.urgent().await?;
-        let row = client.query_one("SELECT pg_xact_status($1::text::xid8)", &[&doubt.transaction]).await?;
+        client.batch_execute("BEGIN; SELECT FROM log.head FOR UPDATE").await?;
+        let last = "SELECT group_number FROM log.writers WHERE writer = $1";
+        let last = client.query_opt(last, &[&shared.writer]).await?.map(|row| row.get(0));
+        client.batch_execute("ROLLBACK").await?;
         client.give_back();
-        Ok(row.get(0))
+        Ok(last)
     };
     database.in_time(asking).await
 }

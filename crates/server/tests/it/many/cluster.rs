@@ -13,6 +13,9 @@ use crate::support::patience::eventually;
 /// How long a shard stays with a worker that says nothing.
 pub(crate) const LEASE_TTL_MS: u64 = 1000;
 
+/// How long servers wait for their database where nothing is wrong with it, however busy the machine.
+const PATIENCE_MS: u64 = 20_000;
+
 /// All processes of one test.
 pub(crate) struct Cluster {
     pub(crate) api: ChildServer,
@@ -21,26 +24,33 @@ pub(crate) struct Cluster {
     pub(crate) redis: Redis,
     homes: Vec<TempDir>,
     url: String,
+    timeout_ms: u64,
 }
 
 impl Cluster {
     /// Starts everything.
     pub(crate) async fn start() -> Self {
+        Self::start_with(PATIENCE_MS).await
+    }
+
+    /// Starts everything, with servers that wait no longer than this for their database.
+    pub(crate) async fn start_with(timeout_ms: u64) -> Self {
         let postgres = Postgres::start().await;
         let url = postgres.url();
-        Self::start_on(postgres, url).await
+        Self::start_on(postgres, url, timeout_ms).await
     }
 
     /// Starts everything, with the API process on `url`, which leads to `postgres`.
-    pub(crate) async fn start_on(postgres: Postgres, url: String) -> Self {
+    pub(crate) async fn start_on(postgres: Postgres, url: String, timeout_ms: u64) -> Self {
         let redis = Redis::start().await;
         let homes: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
-        let api = serve(&homes[0], "api", &url, &redis).start().await;
-        let mut workers = Vec::new();
+        let serve = |home, role, url| serve(home, role, url, &redis, timeout_ms);
+        let api = serve(&homes[0], "api", &url).start().await;
+        let (mut workers, direct) = (Vec::new(), postgres.url());
         for home in &homes[1..] {
-            workers.push(serve(home, "worker", &postgres.url(), &redis).start().await);
+            workers.push(serve(home, "worker", &direct).start().await);
         }
-        let cluster = Self { api, workers, postgres, redis, homes, url };
+        let cluster = Self { api, workers, postgres, redis, homes, url, timeout_ms };
         cluster.shards_are_held_by(2).await;
         cluster
     }
@@ -48,18 +58,19 @@ impl Cluster {
     /// A worker in place of number `number`, which is gone.
     pub(crate) async fn restart_worker(&mut self, number: usize) {
         let home = &self.homes[1 + number];
-        self.workers[number] = serve(home, "worker", &self.postgres.url(), &self.redis).start().await;
+        self.workers[number] =
+            serve(home, "worker", &self.postgres.url(), &self.redis, self.timeout_ms).start().await;
     }
 
     /// An API process in place of the one that is gone.
     pub(crate) async fn restart_api(&mut self) {
-        self.api = serve(&self.homes[0], "api", &self.url, &self.redis).start().await;
+        self.api = serve(&self.homes[0], "api", &self.url, &self.redis, self.timeout_ms).start().await;
     }
 
     /// One more API process.
     pub(crate) async fn another_api(&self) -> ChildServer {
         let home = tempfile::tempdir().unwrap();
-        serve(&home, "api", &self.url, &self.redis).start().await
+        serve(&home, "api", &self.url, &self.redis, self.timeout_ms).start().await
     }
 
     /// Load on the API process.
@@ -104,12 +115,12 @@ impl Cluster {
     }
 }
 
-fn serve(home: &TempDir, role: &str, url: &str, redis: &Redis) -> Serve {
+fn serve(home: &TempDir, role: &str, url: &str, redis: &Redis, timeout_ms: u64) -> Serve {
     Serve::on_store(home.path(), url)
         .set("SERVER__ROLES", role)
         .set("SERVER__DEV", "true")
         .set("TRANSPORT__URL", redis.url())
         .set("WORKER__LEASE_TTL_MS", LEASE_TTL_MS)
-        .set("STORE__TIMEOUT_MS", 2000)
+        .set("STORE__TIMEOUT_MS", timeout_ms)
         .set("STORE__PARTITION_MAX_EVENTS", 500)
 }

@@ -7,6 +7,9 @@ use super::database::Postgres;
 use super::proxy::Proxy;
 use crate::support::nightly;
 
+/// How long servers wait for their database.
+const TIMEOUT_MS: u64 = 2000;
+
 /// How long a database stands still; `FREEZE_S=30` for as long as it was promised.
 fn freeze() -> Duration {
     Duration::from_secs(nightly::count("FREEZE_S", 6))
@@ -18,7 +21,7 @@ const DISCONNECT: &str =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_stands_still_delays_and_refuses_and_goes_on() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::start_with(TIMEOUT_MS).await;
     let load = cluster.load();
     load.goes_on(100).await;
     let refused = load.refused();
@@ -30,9 +33,9 @@ async fn a_database_that_stands_still_delays_and_refuses_and_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_crashes_loses_nothing_and_doubles_nothing() {
-    let mut cluster = Cluster::start().await;
+    let mut cluster = Cluster::start_with(TIMEOUT_MS).await;
     let load = cluster.load();
-    for down_ms in [0, 1500, 0] {
+    for down_ms in [0, 3 * TIMEOUT_MS, 0] {
         load.goes_on(100).await;
         cluster.postgres.crash(Duration::from_millis(down_ms)).await;
     }
@@ -43,7 +46,7 @@ async fn a_database_that_crashes_loses_nothing_and_doubles_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_few_connections_refuse_and_lose_nothing() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::start_with(TIMEOUT_MS).await;
     let load = cluster.load();
     load.goes_on(100).await;
     let admin = cluster.postgres.client().await;
@@ -60,7 +63,7 @@ async fn connections_cut_at_any_byte_leave_no_doubt() {
     let postgres = Postgres::start().await;
     let proxy = Proxy::start(postgres.port()).await;
     let url = format!("postgres://app@{}/app", proxy.address);
-    let cluster = Cluster::start_on(postgres, url).await;
+    let cluster = Cluster::start_on(postgres, url, TIMEOUT_MS).await;
     let load = cluster.load();
     let cuts = nightly::count("CUTS", 40);
     for cut in 0..cuts {
@@ -74,7 +77,7 @@ async fn connections_cut_at_any_byte_leave_no_doubt() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn transactions_that_cannot_be_serialized_are_tried_again() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::start_with(TIMEOUT_MS).await;
     let load = cluster.load();
     let admin = cluster.postgres.client().await;
     let serializable = "ALTER DATABASE app SET default_transaction_isolation = serializable";
