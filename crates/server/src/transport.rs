@@ -43,6 +43,7 @@ impl Streams {
             timeout: Duration::from_millis(settings.timeout_ms),
             shards,
             entries_max: settings.stream_max_entries,
+            bytes_max: settings.stream_max_bytes,
             deliveries_max: settings.deliveries_max,
         });
         let transport = transport.with_context(|| format!("transport.url {}", settings.url))?;

@@ -22,6 +22,8 @@ pub struct TransportConfig {
     pub shards: u16,
     /// Most entries of a stream; beyond it nothing is added, so that nothing unread is ever trimmed.
     pub entries_max: usize,
+    /// Most bytes of a stream, as Redis estimates them; beyond it nothing is added either.
+    pub bytes_max: usize,
     /// How often an entry is delivered until it becomes a dead letter.
     pub deliveries_max: usize,
 }

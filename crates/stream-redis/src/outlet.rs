@@ -18,8 +18,8 @@ use crate::stats::TransportStats;
 
 /// Groups that may wait. Each has been written to the log.
 const WAITING_MAX: usize = 64;
-/// The lengths of streams are asked at every so many round trips.
-const TRIPS_PER_LOOK: u32 = 32;
+/// The sizes of streams are asked at every so many round trips.
+const TRIPS_PER_LOOK: u32 = 16;
 
 struct Group {
     from: Position,
@@ -83,14 +83,19 @@ impl Publisher {
         }
     }
 
-    /// True if a stream is at its most entries.
+    /// True if a stream is as large as it may be.
     async fn look(&self) -> Result<bool, TransportError> {
-        let mut lengths = redis::pipe();
-        for shard in 0..self.transport.config.shards {
-            lengths.cmd("XLEN").arg(self.transport.raw(Shard(shard)));
+        let config = &self.transport.config;
+        let (mut lengths, mut sizes) = (redis::pipe(), redis::pipe());
+        for stream in (0..config.shards).map(|shard| self.transport.raw(Shard(shard))) {
+            lengths.cmd("XLEN").arg(&stream);
+            sizes.cmd("MEMORY").arg("USAGE").arg(&stream);
         }
         let lengths: Vec<usize> = lengths.query_async(&mut self.transport.shared()).await?;
-        Ok(lengths.into_iter().any(|length| length >= self.transport.config.entries_max))
+        // A stream that is not there has no size.
+        let sizes: Vec<Option<usize>> = sizes.query_async(&mut self.transport.shared()).await?;
+        Ok(lengths.into_iter().any(|length| length >= config.entries_max)
+            || sizes.into_iter().flatten().any(|bytes| bytes >= config.bytes_max))
     }
 
     async fn publish(&self, groups: &[Group]) -> Result<(), TransportError> {

@@ -18,13 +18,15 @@ pub const REASONING_QUEUE: &str = "events:reasoning_queue";
 pub const LOW_RISK: &str = "events:low_risk";
 
 /// Moves the position and adds the entries, if the shard is routed up to where the caller thinks and both streams have
-/// room. Keys: position, reasoning queue, low risk. Arguments: position expected (or empty), new one, most entries, then
-/// stream number (1 or 2), event id, position, risk score and event of each. Answers 1, 0 if full, -1 if moved.
+/// room. Keys: position, reasoning queue, low risk. Arguments: position expected (or empty), new one, most entries, most
+/// bytes, then stream number (1 or 2), event id, position, risk score and event of each. Answers 1, 0 if full, -1 if moved.
 const ROUTE: &str = r"
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return -1 end
-local most = tonumber(ARGV[3])
-if redis.call('XLEN', KEYS[2]) >= most or redis.call('XLEN', KEYS[3]) >= most then return 0 end
-for i = 4, #ARGV, 5 do
+for i = 2, 3 do
+    if redis.call('XLEN', KEYS[i]) >= tonumber(ARGV[3]) then return 0 end
+    if (redis.call('MEMORY', 'USAGE', KEYS[i]) or 0) >= tonumber(ARGV[4]) then return 0 end
+end
+for i = 5, #ARGV, 5 do
     redis.call('XADD', KEYS[1 + tonumber(ARGV[i])], '*', 'event_id', ARGV[i + 1], 'position', ARGV[i + 2],
         'risk_score', ARGV[i + 3], 'event', ARGV[i + 4])
 end
@@ -88,7 +90,7 @@ impl Routes {
         let mut call = self.script.prepare_invoke();
         call.key(key(shard)).key(REASONING_QUEUE).key(LOW_RISK);
         call.arg(from.map(|position| position.to_string()).unwrap_or_default());
-        call.arg(to.0).arg(self.transport.config.entries_max);
+        call.arg(to.0).arg(self.transport.config.entries_max).arg(self.transport.config.bytes_max);
         for event in events {
             call.arg(if event.is_risky { 1 } else { 2 }).arg(event.event_id.to_string());
             call.arg(event.position.0).arg(event.risk_score).arg(&event.event);

@@ -135,6 +135,8 @@ pub struct Transport {
     pub timeout_ms: u64,
     /// Entries of a stream at which nothing more is added.
     pub stream_max_entries: usize,
+    /// Bytes of a stream at which nothing more is added.
+    pub stream_max_bytes: usize,
     /// Deliveries after which an entry is a dead letter.
     pub deliveries_max: usize,
     /// How far back is routed again if Redis has forgotten.
