@@ -183,6 +183,7 @@ async fn what_retention_deletes_is_traced() {
     let server = start_with(|config| {
         config.telemetry.otlp_endpoint = url;
         config.log.segment_max_bytes = 64 << 10;
+        config.store.partition_max_events = 50;
         config.log.retention_max_bytes = 1 << 10;
         config.log.retention_interval_ms = 20;
     })
