@@ -1,7 +1,8 @@
 //! What a seed's disk, clock and process are like. Each fault is absent in about half of the seeds, so that the others
 //! get room (swarm testing).
 
-use tidegate_store_embedded::log::{LogConfig, QueueLimits};
+use tidegate_domain::ports::QueueLimits;
+use tidegate_store_embedded::log::LogConfig;
 use tidegate_testkit::world::SeededEntropy;
 
 /// Rates are out of 10 000 disk calls or steps.

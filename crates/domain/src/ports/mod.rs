@@ -5,6 +5,7 @@ mod control;
 mod event_log;
 mod feed;
 mod outlet;
+mod queue_limits;
 mod rate_limiter;
 mod views;
 mod world;
@@ -16,6 +17,7 @@ pub use event_log::{
 };
 pub use feed::Feed;
 pub use outlet::Outlet;
+pub use queue_limits::QueueLimits;
 pub use rate_limiter::{Bucket, RateLimiter, RateLimiterError, Taken};
 pub use views::{Assessed, Parked, RiskyPage, SessionPage, SessionRow, Views, ViewsBatch, ViewsError};
 pub use world::{Clock, Entropy};

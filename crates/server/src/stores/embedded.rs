@@ -10,9 +10,10 @@ use tidegate_domain::ports::EventLog;
 use tidegate_store_embedded::control::EmbeddedControl;
 use tidegate_store_embedded::disk::{RealDisk, make_dir};
 use tidegate_store_embedded::lock::DirectoryLock;
-use tidegate_store_embedded::log::{LogConfig, QueueLimits, SegmentLog};
+use tidegate_store_embedded::log::{LogConfig, SegmentLog};
 use tidegate_store_embedded::views::EmbeddedViews;
 
+use super::queue_limits;
 use crate::app::{fold_version, half_life};
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
@@ -40,17 +41,10 @@ pub struct EmbeddedStores {
 
 /// How the log is kept.
 pub fn log_config(config: &Config) -> LogConfig {
-    let intake = &config.intake;
-    let queue = QueueLimits {
-        depth_max: intake.queue_depth_max,
-        bytes_max: intake.queue_max_bytes,
-        threshold: if intake.backpressure_enabled { intake.backpressure_threshold } else { 1.0 },
-        retry_after_s: intake.retry_after_s,
-    };
     LogConfig {
         segment_max_bytes: config.log.segment_max_bytes,
         recent_max_bytes: config.log.recent_max_bytes,
-        queue,
+        queue: queue_limits(config),
         ..LogConfig::default()
     }
 }

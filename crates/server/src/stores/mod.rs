@@ -6,7 +6,7 @@ mod postgres;
 use std::sync::Arc;
 
 use tidegate_domain::assessment::Screener;
-use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, RateLimiter, Views};
+use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, QueueLimits, RateLimiter, Views};
 use tidegate_store_embedded::rates::EmbeddedRateLimiter;
 use tidegate_store_postgres::rates::PostgresRateLimiter;
 
@@ -86,6 +86,17 @@ impl Stores {
             }
             Self::Postgres(stores) => stores.log.close().await,
         }
+    }
+}
+
+/// When the log of either store refuses.
+fn queue_limits(config: &Config) -> QueueLimits {
+    let intake = &config.intake;
+    QueueLimits {
+        depth_max: intake.queue_depth_max,
+        bytes_max: intake.queue_max_bytes,
+        threshold: if intake.backpressure_enabled { intake.backpressure_threshold } else { 1.0 },
+        retry_after_s: intake.retry_after_s,
     }
 }
 

@@ -8,9 +8,10 @@ use tidegate_domain::assessment::Screener;
 use tidegate_store_postgres::control::PostgresControl;
 use tidegate_store_postgres::database::{Database, DatabaseConfig};
 use tidegate_store_postgres::inspect::Observation;
-use tidegate_store_postgres::log::{LogConfig, PostgresLog, QueueLimits};
+use tidegate_store_postgres::log::{LogConfig, PostgresLog};
 use tidegate_store_postgres::views::PostgresViews;
 
+use super::queue_limits;
 use crate::app::{fold_version, half_life};
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -30,18 +31,12 @@ pub struct PostgresStores {
 
 /// How the log is kept.
 fn log_config(config: &Config) -> LogConfig {
-    let (intake, store) = (&config.intake, &config.store);
-    let queue = QueueLimits {
-        depth_max: intake.queue_depth_max,
-        bytes_max: intake.queue_max_bytes,
-        threshold: if intake.backpressure_enabled { intake.backpressure_threshold } else { 1.0 },
-        retry_after_s: intake.retry_after_s,
-    };
+    let store = &config.store;
     LogConfig {
         shards: store.shards,
         partition_events: store.partition_max_events,
         poll: Duration::from_millis(store.poll_ms),
-        queue,
+        queue: queue_limits(config),
         ..LogConfig::default()
     }
 }

@@ -74,7 +74,6 @@ mod writer;
 
 pub use export::{Export, ExportError};
 pub use inspect::{Finding, Inspection, Severity, inspect};
-pub use queue::QueueLimits;
 pub use recovery::OpenError;
 pub use restore::Restore;
 
@@ -86,7 +85,7 @@ use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{
     AppendBatch, AppendError, Appended, Clock, Deleted, Entropy, EventLog, LogError, LogStatus, Page,
-    Retention, Stored,
+    QueueLimits, Retention, Stored,
 };
 use tokio::sync::oneshot;
 

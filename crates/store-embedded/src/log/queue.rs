@@ -4,29 +4,10 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tidegate_domain::ports::{AppendBatch, AppendError, Appended, NewRecord};
+use tidegate_domain::ports::{AppendBatch, AppendError, Appended, NewRecord, QueueLimits};
 use tokio::sync::oneshot;
 
 use super::frame::{HEADER_BYTES, Meta};
-
-/// When the queue refuses (law 8).
-#[derive(Clone, Copy, Debug)]
-pub struct QueueLimits {
-    /// Most events that may wait.
-    pub depth_max: usize,
-    /// Most bytes that may wait.
-    pub bytes_max: usize,
-    /// Share of either at which appends are refused, in (0, 1]; 1 is the hard limit.
-    pub threshold: f64,
-    /// What a refused client is told to wait, in seconds.
-    pub retry_after_s: u32,
-}
-
-impl Default for QueueLimits {
-    fn default() -> Self {
-        Self { depth_max: 100_000, bytes_max: 64 << 20, threshold: 0.8, retry_after_s: 1 }
-    }
-}
 
 /// A prepared record: where its frame lies in the batch's bytes.
 #[derive(Clone, Copy, Debug)]
@@ -106,15 +87,11 @@ impl Queue {
         if state.closed {
             return Err(AppendError::Closed);
         }
-        let over = |value: usize, max: usize| value as f64 > max as f64 * self.limits.threshold;
-        let (depth, bytes) = (state.depth + pending.slots.len(), state.bytes + pending.frames.len());
-        if !state.waiting.is_empty()
-            && (over(depth, self.limits.depth_max) || over(bytes, self.limits.bytes_max))
-        {
-            let retry_after_s = self.limits.retry_after_s;
-            return Err(AppendError::Overloaded { depth: state.depth, bytes: state.bytes, retry_after_s });
+        let (events, bytes) = (pending.slots.len(), pending.frames.len());
+        if !state.waiting.is_empty() {
+            self.limits.admit((state.depth, state.bytes), (events, bytes))?;
         }
-        (state.depth, state.bytes) = (depth, bytes);
+        (state.depth, state.bytes) = (state.depth + events, state.bytes + bytes);
         state.waiting.push_back(pending);
         let wake = std::mem::take(&mut state.asleep);
         drop(state);

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidegate_domain::ports::QueueLimits;
 use tidegate_domain::ports::{AppendError, Appended, EventLog};
-use tidegate_store_embedded::log::{LogConfig, QueueLimits};
+use tidegate_store_embedded::log::LogConfig;
 use tidegate_testkit::event_log::{Sent, append, append_one, batch, read_all};
 use tokio::task::JoinSet;
 

@@ -34,13 +34,12 @@ use tidegate_domain::filter::Order;
 use tidegate_domain::id::{Position, Shard};
 use tidegate_domain::ports::{
     AppendBatch, AppendError, Appended, Clock, Deleted, EventLog, LogError, LogStatus, Outlet, Page,
-    Retention, Stored,
+    QueueLimits, Retention, Stored,
 };
 use tokio::task::JoinSet;
 
 pub use export::{Export, ExportError};
 pub use feed::PostgresFeed;
-pub use queue::QueueLimits;
 pub use restore::{Restore, RestoreError};
 use shared::Shared;
 

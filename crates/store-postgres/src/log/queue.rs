@@ -3,27 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use tidegate_domain::ports::{AppendBatch, AppendError, Appended};
+use tidegate_domain::ports::{AppendBatch, AppendError, Appended, QueueLimits};
 use tokio::sync::{mpsc, oneshot};
-
-/// When the queue refuses (law 8).
-#[derive(Clone, Copy, Debug)]
-pub struct QueueLimits {
-    /// Most events that may wait.
-    pub depth_max: usize,
-    /// Most bytes that may wait.
-    pub bytes_max: usize,
-    /// Share of either at which appends are refused, in (0, 1]; 1 is the hard limit.
-    pub threshold: f64,
-    /// What a refused client is told to wait, in seconds.
-    pub retry_after_s: u32,
-}
-
-impl Default for QueueLimits {
-    fn default() -> Self {
-        Self { depth_max: 100_000, bytes_max: 64 << 20, threshold: 0.8, retry_after_s: 1 }
-    }
-}
 
 type Answer = Result<Vec<Appended>, AppendError>;
 
@@ -56,16 +37,12 @@ impl Queue {
     pub(super) fn push(&self, batch: AppendBatch) -> Result<oneshot::Receiver<Answer>, AppendError> {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
         let sender = sender.as_ref().ok_or(AppendError::Closed)?;
-        let (depth, bytes) = self.load();
-        let over = |value: usize, max: usize| value as f64 > max as f64 * self.limits.threshold;
-        if depth > 0
-            && (over(depth + batch.records.len(), self.limits.depth_max)
-                || over(bytes + batch.bytes.len(), self.limits.bytes_max))
-        {
-            return Err(AppendError::Overloaded { depth, bytes, retry_after_s: self.limits.retry_after_s });
+        let (waiting, more) = (self.load(), (batch.records.len(), batch.bytes.len()));
+        if waiting.0 > 0 {
+            self.limits.admit(waiting, more)?;
         }
-        self.depth.fetch_add(batch.records.len(), Ordering::Relaxed);
-        self.bytes.fetch_add(batch.bytes.len(), Ordering::Relaxed);
+        self.depth.fetch_add(more.0, Ordering::Relaxed);
+        self.bytes.fetch_add(more.1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         sender.send(Pending { batch, reply }).map_err(|_| AppendError::Closed)?;
         Ok(answer)

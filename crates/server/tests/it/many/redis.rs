@@ -18,6 +18,16 @@ async fn records_reach_workers_by_streams_and_leave_them_when_they_are_folded() 
 }
 
 impl Cluster {
+    /// Waits until each event of the log is in one of the routed streams, once.
+    async fn all_is_routed(&self) {
+        let stored = self.api.read("/v1/metrics").await["log_tail"].as_u64().expect("a tail");
+        let length = |stream| self.redis.number(&["XLEN", stream]);
+        eventually("every event is routed", async || {
+            (length("events:low_risk") + length("events:reasoning_queue") == stored).then_some(())
+        })
+        .await;
+    }
+
     /// After the load everything was received by some worker, and all entries are done with; each event is in one of the
     /// routed streams, once.
     async fn check_routed(self, load: super::load::Load) {
@@ -37,12 +47,7 @@ impl Cluster {
                 .then_some(())
         })
         .await;
-        let stored = self.api.read("/v1/metrics").await["log_tail"].as_u64().expect("a tail");
-        let length = |stream| self.redis.number(&["XLEN", stream]);
-        eventually("every event is routed", async || {
-            (length("events:low_risk") + length("events:reasoning_queue") == stored).then_some(())
-        })
-        .await;
+        self.all_is_routed().await;
         writers.check(&self.api).await;
     }
 }
@@ -93,12 +98,7 @@ impl Cluster {
     async fn check_routed_again(self, load: super::load::Load) {
         let writers = load.stop().await;
         self.catches_up().await;
-        let stored = self.api.read("/v1/metrics").await["log_tail"].as_u64().expect("a tail");
-        let length = |stream| self.redis.number(&["XLEN", stream]);
-        eventually("every event is routed again", async || {
-            (length("events:low_risk") + length("events:reasoning_queue") == stored).then_some(())
-        })
-        .await;
+        self.all_is_routed().await;
         writers.check(&self.api).await;
     }
 }
