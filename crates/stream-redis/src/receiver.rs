@@ -37,7 +37,7 @@ impl Receiver {
     pub(crate) async fn run(self) {
         let mut is_well = true;
         loop {
-            let Err(error) = self.receive().await;
+            let Err(error) = self.receive(&mut is_well).await;
             TransportStats::add(&self.buffer.stats().errors, 1);
             if std::mem::take(&mut is_well) {
                 let error: &dyn std::error::Error = &error;
@@ -51,8 +51,8 @@ impl Receiver {
         }
     }
 
-    /// Takes over what was delivered to workers before, then what is new.
-    async fn receive(&self) -> Result<std::convert::Infallible, TransportError> {
+    /// Takes over what was delivered to workers before, then what is new. All is well once Redis has answered that.
+    async fn receive(&self, is_well: &mut bool) -> Result<std::convert::Infallible, TransportError> {
         let mut connection = self.transport.waiting().await?;
         pending::make_group(&mut connection, &self.stream).await?;
         for (id, fields) in pending::take_over(self, &mut connection).await? {
@@ -61,6 +61,7 @@ impl Receiver {
         loop {
             self.buffer.has_room().await;
             let reply = self.next(&mut connection).await?;
+            *is_well = true;
             for entry in reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids) {
                 self.put(entry.id, &entry.map).await?;
             }

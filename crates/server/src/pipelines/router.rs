@@ -56,7 +56,7 @@ impl Router {
     pub(super) async fn run(mut self) {
         let mut is_well = true;
         loop {
-            match self.follow().await {
+            match self.follow(&mut is_well).await {
                 Ok(()) => return,
                 Err(error) if std::mem::take(&mut is_well) => {
                     let error: &dyn std::error::Error = &error;
@@ -68,8 +68,8 @@ impl Router {
         }
     }
 
-    /// From where Redis says it was, on; over when the pipeline is.
-    async fn follow(&mut self) -> Result<(), StepError> {
+    /// From where Redis says it was, on; over when the pipeline is. All is well once something is routed.
+    async fn follow(&mut self, is_well: &mut bool) -> Result<(), StepError> {
         let mut known = self.routes.position(self.shard).await?;
         loop {
             let checkpoint = *self.checkpoint.borrow_and_update();
@@ -86,7 +86,7 @@ impl Router {
             let records = page.records.into_iter().filter(|record| record.receipt.position < to).collect();
             let events = self.routed(records).await?;
             match self.routes.route(self.shard, known, to, &events).await? {
-                Outcome::Routed => known = Some(to),
+                Outcome::Routed => (known, *is_well) = (Some(to), true),
                 Outcome::Moved => known = self.routes.position(self.shard).await?,
                 Outcome::Full => tokio::time::sleep(PAUSE).await,
             }

@@ -11,7 +11,7 @@ use crate::support::command::tidegate_plain;
 use crate::support::patience::eventually;
 
 /// How long a shard stays with a worker that says nothing.
-pub(crate) const LEASE_TTL_MS: u64 = 1000;
+const LEASE_TTL_MS: u64 = 1000;
 
 /// How long servers wait for their database where nothing is wrong with it, however busy the machine.
 const PATIENCE_MS: u64 = 20_000;

@@ -1,8 +1,6 @@
 //! What can happen to a worker.
 
-use std::time::Duration;
-
-use super::cluster::{Cluster, LEASE_TTL_MS};
+use super::cluster::Cluster;
 use super::database::signal;
 use crate::support::patience::eventually;
 
@@ -34,7 +32,6 @@ async fn a_worker_that_wakes_up_after_its_lease_cannot_write() {
         cluster.shards_are_held_by(1).await;
         load.goes_on(50).await;
         signal("CONT", &[sleeper]);
-        tokio::time::sleep(Duration::from_millis(LEASE_TTL_MS)).await;
         cluster.shards_are_held_by(2).await;
     }
     let lost = cluster.workers[0].get("/metrics").await.text();
