@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tidegate_domain::time::UnixMs;
 
 use crate::support::server::{TestServer, start};
 use crate::support::{INSULT, walk};
@@ -16,9 +17,16 @@ async fn numbers(server: &TestServer, query: &str) -> Vec<u64> {
     events.iter().map(|event| event["data"]["n"].as_u64().expect("a number")).collect()
 }
 
+/// A day that is over by the server's clock: what lies in it is before now, at midnight too.
+async fn yesterday(server: &TestServer) -> String {
+    let health = server.read("/health").await;
+    let now = UnixMs::parse(health["timestamp"].as_str().unwrap()).expect("a time");
+    now.plus_ms(-24 * 3600 * 1000).to_rfc3339()[..10].to_owned()
+}
+
 async fn story() -> TestServer {
     let server = start().await;
-    let day = &server.read("/health").await["timestamp"].as_str().unwrap()[..10].to_owned();
+    let day = yesterday(&server).await;
     let event = |n: u32, session: &str, kind: &str, actor: &str, source: &str, content: &str| {
         json!({
             "type": kind, "sessionId": session, "actor": {"id": actor}, "source": source, "content": content,
@@ -46,7 +54,7 @@ async fn story() -> TestServer {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_filter_keeps_just_the_events_it_names() {
     let server = story().await;
-    let day = &server.read("/health").await["timestamp"].as_str().unwrap()[..10].to_owned();
+    let day = yesterday(&server).await;
     for (query, expected) in [
         ("", vec![6, 5, 4, 3, 2, 1, 0]),
         ("order=asc", vec![0, 1, 2, 3, 4, 5, 6]),
