@@ -1,6 +1,12 @@
 //! An assessment: what screening says about one text.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+
+use crate::author::Facts;
+use crate::id::Position;
+use crate::label::Label;
 
 /// Risk of one text or one session: 0 harmless, 1 certain abuse. Never NaN, never outside [0, 1].
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -41,7 +47,7 @@ impl From<RiskScore> for f64 {
     }
 }
 
-/// Kind of risk a text carries. The set of seed 002; screening v1 emits the first four.
+/// Kind of risk a text carries: the set of seed 002, then what matters where people talk to models.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Category {
@@ -60,11 +66,19 @@ pub enum Category {
     Violence,
     /// Sexual content.
     Sexual,
+    /// Instructions to a model that override those of its owner, written by a user or hidden in what a tool returned.
+    PromptInjection,
+    /// A persona, a story or a trick that is to make a model drop its rules.
+    Jailbreak,
+    /// A request for help with harm to others.
+    HarmfulIntent,
+    /// Thoughts of or plans for harm to oneself.
+    SelfHarm,
 }
 
 impl Category {
     /// Every category, in the order of their codes.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::LowRisk,
         Self::Spam,
         Self::Toxic,
@@ -72,6 +86,10 @@ impl Category {
         Self::HateSpeech,
         Self::Violence,
         Self::Sexual,
+        Self::PromptInjection,
+        Self::Jailbreak,
+        Self::HarmfulIntent,
+        Self::SelfHarm,
     ];
 
     /// The name in JSON, queries and metrics, for example `TARGETED_HARASSMENT`.
@@ -84,6 +102,10 @@ impl Category {
             Self::HateSpeech => "HATE_SPEECH",
             Self::Violence => "VIOLENCE",
             Self::Sexual => "SEXUAL",
+            Self::PromptInjection => "PROMPT_INJECTION",
+            Self::Jailbreak => "JAILBREAK",
+            Self::HarmfulIntent => "HARMFUL_INTENT",
+            Self::SelfHarm => "SELF_HARM",
         }
     }
 
@@ -118,7 +140,38 @@ impl Flag {
     pub const SPANS_MAX: usize = 16;
 }
 
-/// The verdict of screening on one text. A pure function of (text, model version).
+/// How likely a text is of one category.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CategoryScore {
+    /// The category; never `LOW_RISK`.
+    pub category: Category,
+    /// Calibrated: of all texts with 0.8, four of five are of this category.
+    pub probability: f64,
+}
+
+impl CategoryScore {
+    /// Less likely categories are not listed.
+    pub const LISTED_MIN: f64 = 0.05;
+}
+
+/// A labelled text near the one screened.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SimilarExemplar {
+    /// The exemplar: where its label lies in the log.
+    pub exemplar: Position,
+    /// What it was labelled; `LOW_RISK` for a text that was approved.
+    pub category: Category,
+    /// Cosine of the two, -1..1.
+    pub similarity: f64,
+}
+
+impl SimilarExemplar {
+    /// Most that are kept with an assessment.
+    pub const LISTED_MAX: usize = 3;
+}
+
+/// The verdict of screening on one text. A pure function of (text, facts, labels before it, model version).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Assessment {
@@ -128,28 +181,81 @@ pub struct Assessment {
     pub category: Category,
     /// How sure the screener is of the category, 0..1.
     pub confidence: f64,
+    /// Every category that is likely at all, likeliest first: a text may be of several.
+    pub scores: Vec<CategoryScore>,
     /// The rules that fired, strongest first.
     pub flags: Vec<Flag>,
+    /// What rules and classifiers say alone.
+    pub heuristic_score: RiskScore,
+    /// What labelled texts near it say; `None` if nobody asked them.
+    pub embedding_score: Option<RiskScore>,
+    /// The nearest labelled texts that counted, nearest first; at most [`SimilarExemplar::LISTED_MAX`].
+    pub similar: Vec<SimilarExemplar>,
+    /// A tier that is switched on did not answer; the tiers below it did.
+    pub degraded: bool,
 }
 
 impl Assessment {
+    /// True for a text that is of a category of risk.
+    pub fn is_risky(&self) -> bool {
+        self.category != Category::LowRisk
+    }
+
     /// True when nothing at all was found; such an assessment need not be stored.
     pub fn is_clear(&self) -> bool {
-        self.flags.is_empty() && self.category == Category::LowRisk
+        self.flags.is_empty()
+            && self.category == Category::LowRisk
+            && self.similar.is_empty()
+            && !self.degraded
     }
+}
+
+/// A text to screen, and what is known besides.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The tenant, whose settings and labels count.
+    pub project: &'a str,
+    /// The text: any UTF-8, any length.
+    pub text: &'a str,
+    /// What is known of its author.
+    pub facts: &'a Facts,
+    /// What [`Screener::embed`] made of the text.
+    pub embedded: &'a Embedded,
+    /// Where the text lies in the log: only labels before it count.
+    pub position: Position,
+}
+
+/// The vector of a text, or why there is none.
+#[derive(Clone, Debug, Default)]
+pub enum Embedded {
+    /// The embedding tier is switched off, or has nothing to compare with.
+    #[default]
+    Off,
+    /// Unit length.
+    Vector(Arc<[f32]>),
+    /// The tier is on and did not answer in time.
+    Refused,
 }
 
 /// Text in, assessment out. CPU only, no I/O, deterministic.
 ///
 /// Laws, tested in `screening`:
-/// - **SC1** the same text gives the same assessment, on every machine.
+/// - **SC1** the same text with the same facts and labels gives the same assessment, on every machine.
 /// - **SC2** linear time: cost grows with the length of the text, whatever the text.
 /// - **SC3** every span lies inside the text, on character boundaries.
 pub trait Screener: Send + Sync {
-    /// Assesses `text` (any UTF-8, any length). Empty text is clear.
-    fn screen(&self, text: &str) -> Assessment;
+    /// Assesses a text. Empty text is clear.
+    fn screen(&self, input: &Input<'_>) -> Assessment;
 
-    /// Name and version of the rules, for example `lexical-1`; part of every assessment shown.
+    /// The vectors of the texts of a batch, one answer a text, in order. May block until they are computed.
+    fn embed(&self, texts: &[&str]) -> Vec<Embedded> {
+        vec![Embedded::Off; texts.len()]
+    }
+
+    /// Takes labels in, in any order and as often as they come; a label counts for texts after its position.
+    fn learn(&self, _labels: &[Label]) {}
+
+    /// Name and version of the rules, for example `lexical-2`; part of every assessment shown.
     fn version(&self) -> &str;
 }
 

@@ -7,11 +7,13 @@
 //! - [`entry`]: a record with all that a log keeps of it.
 //! - [`dedup`]: idempotency keys and fingerprints.
 //! - [`assessment`], [`risk`], [`session`]: what screening says and what a session remembers of it.
+//! - [`author`], [`label`]: what an author wrote lately, and what people said of texts.
 //! - [`rate`]: how many requests a bucket of tokens lets through.
 //! - [`filter`]: what a reader may ask for, and the cursors of pages.
 //! - [`ports`]: the traits that stores and screeners implement, each with numbered laws.
 
 pub mod assessment;
+pub mod author;
 pub mod dedup;
 pub mod draft;
 pub mod entry;
@@ -20,6 +22,7 @@ pub mod fault;
 pub mod filter;
 pub mod id;
 pub mod json;
+pub mod label;
 pub mod limits;
 pub mod ports;
 pub mod rate;

@@ -127,6 +127,7 @@ mod tests {
             category: Category::Toxic,
             confidence: risk,
             flags: vec![Flag { code: Cow::Borrowed("offensive_language"), weight: risk, spans: vec![] }],
+            ..Assessment::default()
         }
     }
 
@@ -147,6 +148,7 @@ mod tests {
             category,
             confidence: 1.0,
             flags,
+            ..Assessment::default()
         });
         (0u8..100, 0i64..5000, prop::option::of(0i64..5000), assessment)
     }

@@ -23,7 +23,7 @@ fn main() {
     println!("{:<24} {:>6} {:>12} {:>12} {:>8}", "text", "bytes", "screener/s", "plain/s", "ns");
     for (name, text) in [("clean", CLEAN), ("clean, one curly quote", CURLY), ("flagged", FLAGGED)] {
         let (ours, theirs) = medians(
-            || drop(black_box(screener.screen(black_box(text)))),
+            || drop(black_box(screener.assess(black_box(text)))),
             || drop(black_box(plain.score(black_box(text)))),
         );
         println!("{name:<24} {:>6} {:>12.0} {:>12.0} {:>8.0}", text.len(), 1e9 / ours, 1e9 / theirs, ours);

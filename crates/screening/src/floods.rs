@@ -89,7 +89,7 @@ mod tests {
     use tidegate_domain::assessment::Screener;
 
     fn floods<'t>(code: &str, text: &'t str) -> Vec<&'t str> {
-        let found = LexicalScreener::default().screen(text).flags.into_iter().find(|flag| flag.code == code);
+        let found = LexicalScreener::default().assess(text).flags.into_iter().find(|flag| flag.code == code);
         found
             .map_or_else(Vec::new, |flag| flag.spans.iter().map(|span| &text[span.start..span.end]).collect())
     }
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn marks_are_punctuation_only() {
-        let found = LexicalScreener::default().screen("Thanks!!!!!!!!");
+        let found = LexicalScreener::default().assess("Thanks!!!!!!!!");
         assert_eq!(found.flags.len(), 1);
         assert_eq!(found.risk_score.get(), 0.15);
     }

@@ -29,7 +29,7 @@ mod words;
 pub use lexicon::{Lexicon, LexiconError};
 
 use score::Evidence;
-use tidegate_domain::assessment::{Assessment, Screener};
+use tidegate_domain::assessment::{Assessment, Input, Screener};
 use words::Words;
 
 /// Rules and a lexicon. Cheap to share, built once; screening allocates only when a rule fires.
@@ -53,6 +53,15 @@ impl LexicalScreener {
         Ok(Self::of(words))
     }
 
+    /// Assesses `text` by itself.
+    pub fn assess(&self, text: &str) -> Assessment {
+        let mut evidence = Evidence::default();
+        shouting::scan(text, &mut evidence);
+        floods::scan(text, &mut evidence);
+        self.words.scan(text, &mut evidence);
+        score::assess(evidence)
+    }
+
     fn of(words: &Lexicon) -> Self {
         let version = match words.fingerprint() {
             own if own == Lexicon::default().fingerprint() => Self::VERSION.to_owned(),
@@ -69,12 +78,8 @@ impl Default for LexicalScreener {
 }
 
 impl Screener for LexicalScreener {
-    fn screen(&self, text: &str) -> Assessment {
-        let mut evidence = Evidence::default();
-        shouting::scan(text, &mut evidence);
-        floods::scan(text, &mut evidence);
-        self.words.scan(text, &mut evidence);
-        score::assess(evidence)
+    fn screen(&self, input: &Input<'_>) -> Assessment {
+        self.assess(input.text)
     }
 
     fn version(&self) -> &str {

@@ -133,6 +133,8 @@ pub(crate) fn assess(mut evidence: Evidence) -> Assessment {
         category,
         confidence,
         flags: fired.into_iter().map(flag).collect(),
+        heuristic_score: RiskScore::saturating(f64::from(risk) / 100.0),
+        ..Assessment::default()
     }
 }
 

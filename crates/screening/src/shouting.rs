@@ -59,7 +59,7 @@ mod tests {
 
     fn shouted(text: &str) -> Option<&str> {
         let found =
-            LexicalScreener::default().screen(text).flags.into_iter().find(|f| f.code == "all_caps_spam");
+            LexicalScreener::default().assess(text).flags.into_iter().find(|f| f.code == "all_caps_spam");
         found.map(|flag| &text[flag.spans[0].start..flag.spans[0].end])
     }
 

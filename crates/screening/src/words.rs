@@ -69,7 +69,7 @@ mod tests {
     }
 
     fn places_by<'t>(screener: &LexicalScreener, code: &str, text: &'t str) -> Vec<&'t str> {
-        let found = screener.screen(text).flags.into_iter().find(|flag| flag.code == code);
+        let found = screener.assess(text).flags.into_iter().find(|flag| flag.code == code);
         found
             .map_or_else(Vec::new, |flag| flag.spans.iter().map(|span| &text[span.start..span.end]).collect())
     }
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn offensive_words_add_a_tenth_each_up_to_three() {
-        let weight = |text: &str| LexicalScreener::default().screen(text).flags[0].weight;
+        let weight = |text: &str| LexicalScreener::default().assess(text).flags[0].weight;
         assert_eq!(weight("bad"), 0.10);
         assert_eq!(weight("bad bad"), 0.20);
         assert_eq!(weight("bad bad awful"), 0.30);
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn address_adds_a_fifth_however_often() {
-        assert_eq!(LexicalScreener::default().screen("your your your").flags[0].weight, 0.20);
+        assert_eq!(LexicalScreener::default().assess("your your your").flags[0].weight, 0.20);
     }
 
     #[test]

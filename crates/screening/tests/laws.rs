@@ -7,7 +7,7 @@ use tidegate_domain::assessment::{Assessment, Category, Flag, Screener};
 use tidegate_screening::{LexicalScreener, Lexicon};
 
 fn screen(text: &str) -> Assessment {
-    LexicalScreener::default().screen(text)
+    LexicalScreener::default().assess(text)
 }
 
 fn verdict(text: &str) -> (f64, Category) {
@@ -70,8 +70,8 @@ proptest! {
         let other = LexicalScreener::new(&shuffled).unwrap();
         let one = LexicalScreener::default();
         prop_assert_eq!(one.version(), other.version());
-        prop_assert_eq!(one.screen(&text), other.screen(&text));
-        prop_assert_eq!(one.screen(&text), one.screen(&text));
+        prop_assert_eq!(one.assess(&text), other.assess(&text));
+        prop_assert_eq!(one.assess(&text), one.assess(&text));
     }
 
     #[test]
@@ -79,7 +79,7 @@ proptest! {
         assert_lawful(&text, &screen(&text));
         let offensive = ["é", "🤡", "İ", "ß aaaaa", "you’re"].map(str::to_owned).to_vec();
         let foreign = LexicalScreener::new(&Lexicon { offensive, ..Lexicon::default() }).unwrap();
-        assert_lawful(&text, &foreign.screen(&text));
+        assert_lawful(&text, &foreign.assess(&text));
     }
 
     #[test]
@@ -117,7 +117,7 @@ proptest! {
         let otherwise = screener(otherwise);
         prop_assert_eq!(written.version(), otherwise.version());
         let text = format!("{text} {} {text}", words.join(", "));
-        prop_assert_eq!(written.screen(&text), otherwise.screen(&text));
+        prop_assert_eq!(written.assess(&text), otherwise.assess(&text));
     }
 }
 
@@ -196,6 +196,6 @@ fn custom_words_change_the_version_and_the_same_words_do_not() {
     assert!(own("heck").version().starts_with("lexical-1+"));
     assert_eq!(own("heck").version(), own("HECK").version());
     assert_ne!(own("heck").version(), own("darn").version());
-    assert_eq!(own("heck").screen("Heck!").flags.len(), 1);
-    assert!(own("heck").screen("idiot").is_clear());
+    assert_eq!(own("heck").assess("Heck!").flags.len(), 1);
+    assert!(own("heck").assess("idiot").is_clear());
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use tidegate_domain::assessment::{Assessment, Screener};
+use tidegate_domain::assessment::{Assessment, Embedded, Input, Screener};
+use tidegate_domain::author::Facts;
 use tidegate_domain::event::Event;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{Assessed, Parked, Receipt, Stored, ViewsBatch};
@@ -77,7 +78,7 @@ pub(super) fn fold(
         if index.is_multiple_of(YIELD_EVERY) {
             std::thread::yield_now();
         }
-        let Some(assessment) = screen(screener, event, &mut report) else {
+        let Some(assessment) = screen(screener, receipt, event, &mut report) else {
             batch.parked.push(parked(
                 receipt,
                 &event.project_id,
@@ -109,11 +110,18 @@ const YIELD_EVERY: usize = 32;
 const TIMED_EVERY: usize = 64;
 
 /// The assessment of an event's text; `None` if the screener panicked on it.
-fn screen(screener: &dyn Screener, event: &Event<'_>, report: &mut BatchReport) -> Option<Assessment> {
+fn screen(
+    screener: &dyn Screener,
+    receipt: &Receipt,
+    event: &Event<'_>,
+    report: &mut BatchReport,
+) -> Option<Assessment> {
     let Some(content) = event.content.as_deref() else { return Some(Assessment::default()) };
+    let (facts, embedded, position) = (&Facts::default(), &Embedded::Off, receipt.position);
+    let input = Input { project: &event.project_id, text: content, facts, embedded, position };
     let started = report.screened.is_multiple_of(TIMED_EVERY).then(Instant::now);
     // The screener is pure (SC1), so a panic leaves nothing half changed behind.
-    let assessment = catch_unwind(AssertUnwindSafe(|| screener.screen(content))).ok();
+    let assessment = catch_unwind(AssertUnwindSafe(|| screener.screen(&input))).ok();
     report.screened += 1;
     report.screening_times.extend(started.map(|started| started.elapsed()));
     assessment
@@ -142,12 +150,13 @@ mod tests {
     struct Measuring;
 
     impl Screener for Measuring {
-        fn screen(&self, text: &str) -> Assessment {
+        fn screen(&self, input: &Input<'_>) -> Assessment {
+            let text = input.text;
             let flag = Flag { code: "long".into(), weight: 0.1, spans: vec![] };
             let risk_score = RiskScore::saturating(text.len() as f64 / 100.0);
             let (category, flags) =
                 if text.is_empty() { (Category::LowRisk, vec![]) } else { (Category::Toxic, vec![flag]) };
-            Assessment { risk_score, category, confidence: 1.0, flags }
+            Assessment { risk_score, category, confidence: 1.0, flags, ..Assessment::default() }
         }
 
         fn version(&self) -> &str {
@@ -198,8 +207,8 @@ mod tests {
     struct Touchy;
 
     impl Screener for Touchy {
-        fn screen(&self, text: &str) -> Assessment {
-            assert_ne!(text, "poison");
+        fn screen(&self, input: &Input<'_>) -> Assessment {
+            assert_ne!(input.text, "poison");
             Assessment::default()
         }
 

@@ -9,6 +9,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use serde::Serialize;
+use tidegate_domain::assessment::{Embedded, Input};
+use tidegate_domain::author::Facts;
 use tidegate_domain::draft::{FieldReader, RawFields};
 use utoipa::ToSchema;
 
@@ -78,7 +80,7 @@ pub struct ScreenDetails {
 )]
 pub async fn screen(
     State(app): State<Arc<App>>,
-    _caller: Caller<ToRead>,
+    caller: Caller<ToRead>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -92,8 +94,10 @@ pub async fn screen(
     } else {
         from_json(text, &app)?
     };
+    let (facts, embedded, position) = (&Facts::default(), &Embedded::Off, app.log.tail());
+    let input = Input { project: caller.project(), text: &content, facts, embedded, position };
     let started = Instant::now();
-    let assessment = app.screener.screen(&content);
+    let assessment = app.screener.screen(&input);
     let elapsed = started.elapsed();
     app.metrics.screened(assessment.risk_score.get(), elapsed);
     let shown = AssessmentJson::new(&assessment, &content, app.screener.version());

@@ -67,6 +67,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(Assessment, Option<Contribution>)> {
         category: category(row, 1)?,
         confidence: row.get(2)?,
         flags: blob::read(row, 5, blob::take_flag)?,
+        ..Assessment::default()
     };
     let (evidence, session_risk): (Option<f64>, Option<f64>) = (row.get(3)?, row.get(4)?);
     let contribution = evidence

@@ -89,6 +89,7 @@ fn assessed(row: &Row, project: &str) -> Result<Assessed, DatabaseError> {
         category: Category::parse(name).ok_or_else(unknown)?,
         confidence: row.get(3),
         flags,
+        ..Assessment::default()
     };
     let (evidence, session_risk): (Option<f64>, Option<f64>) = (row.get(4), row.get(5));
     let contribution = evidence

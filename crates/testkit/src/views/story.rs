@@ -48,7 +48,13 @@ pub(super) fn step(project: usize, session: u8) -> Step {
 /// A finding of this risk and category, with one flag.
 pub(super) fn finding(risk: f64, category: Category, code: usize) -> Assessment {
     let flag = Flag { code: CODES[code].into(), weight: risk / 3.0, spans: vec![Span { start: 1, end: 5 }] };
-    Assessment { risk_score: RiskScore::saturating(risk), category, confidence: 0.7, flags: vec![flag] }
+    Assessment {
+        risk_score: RiskScore::saturating(risk),
+        category,
+        confidence: 0.7,
+        flags: vec![flag],
+        ..Assessment::default()
+    }
 }
 
 pub(super) fn any_step() -> impl Strategy<Value = Step> {
