@@ -195,7 +195,44 @@ pub struct Assessment {
     pub degraded: bool,
 }
 
+/// What an assessment says beside risk, category, confidence and flags: kept as one value by stores.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Detail {
+    /// See [`Assessment::scores`].
+    pub scores: Vec<CategoryScore>,
+    /// See [`Assessment::heuristic_score`].
+    pub heuristic_score: RiskScore,
+    /// See [`Assessment::embedding_score`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding_score: Option<RiskScore>,
+    /// See [`Assessment::similar`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub similar: Vec<SimilarExemplar>,
+    /// See [`Assessment::degraded`].
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
+}
+
 impl Assessment {
+    /// The part that stores keep as one value.
+    pub fn detail(&self) -> Detail {
+        Detail {
+            scores: self.scores.clone(),
+            heuristic_score: self.heuristic_score,
+            embedding_score: self.embedding_score,
+            similar: self.similar.clone(),
+            degraded: self.degraded,
+        }
+    }
+
+    /// This assessment with `detail`.
+    #[must_use]
+    pub fn with_detail(self, detail: Detail) -> Self {
+        let Detail { scores, heuristic_score, embedding_score, similar, degraded } = detail;
+        Self { scores, heuristic_score, embedding_score, similar, degraded, ..self }
+    }
+
     /// True for a text that is of a category of risk.
     pub fn is_risky(&self) -> bool {
         self.category != Category::LowRisk

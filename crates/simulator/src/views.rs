@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tempfile::TempDir;
 use tidegate_domain::assessment::{Category, RiskScore};
+use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::filter::{Order, SessionQuery};
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{Assessed, Parked, RiskyPage, SessionPage, Views, ViewsBatch, ViewsError};
@@ -104,6 +105,12 @@ impl Views for StormyViews {
         self.views.load_sessions(keys).await
     }
 
+    async fn load_authors(&self, keys: &[AuthorKey]) -> Result<Vec<Option<AuthorPast>>, ViewsError> {
+        self.wait().await;
+        self.refuses("load_authors")?;
+        self.views.load_authors(keys).await
+    }
+
     async fn commit(&self, batch: &ViewsBatch) -> Result<(), ViewsError> {
         self.wait().await;
         self.refuses("commit")?;
@@ -149,6 +156,16 @@ impl Views for StormyViews {
         max: usize,
     ) -> Result<RiskyPage, ViewsError> {
         self.views.risky(project, category, min_risk, from, order, max).await
+    }
+
+    async fn touched(
+        &self,
+        project: &str,
+        exemplar: Position,
+        from: Position,
+        max: usize,
+    ) -> Result<RiskyPage, ViewsError> {
+        self.views.touched(project, exemplar, from, max).await
     }
 
     async fn parked(&self, project: &str, from: Position, max: usize) -> Result<Vec<Parked>, ViewsError> {

@@ -17,7 +17,7 @@ pub(crate) struct Migration {
 }
 
 /// Migration `n` leads from layout `n` to layout `n + 1`.
-pub(crate) const MIGRATIONS: [Migration; 4] = [
+pub(crate) const MIGRATIONS: [Migration; 6] = [
     Migration {
         name: "0001_log",
         is_views: false,
@@ -41,6 +41,18 @@ pub(crate) const MIGRATIONS: [Migration; 4] = [
         is_views: false,
         up: include_str!("../migrations/0004_rates.up.sql"),
         down: include_str!("../migrations/0004_rates.down.sql"),
+    },
+    Migration {
+        name: "0005_authors",
+        is_views: true,
+        up: include_str!("../migrations/0005_authors.up.sql"),
+        down: include_str!("../migrations/0005_authors.down.sql"),
+    },
+    Migration {
+        name: "0006_exemplars",
+        is_views: false,
+        up: include_str!("../migrations/0006_exemplars.up.sql"),
+        down: include_str!("../migrations/0006_exemplars.down.sql"),
     },
 ];
 

@@ -1,11 +1,12 @@
-//! Control: projects and API keys. Transactional, never rebuilt.
+//! Control: projects, API keys and labelled texts. Transactional, never rebuilt.
 
 use std::error::Error;
 use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::id::ProjectId;
+use crate::id::{Position, ProjectId};
+use crate::label::{Exemplar, Label};
 use crate::time::UnixMs;
 
 /// What a key may do.
@@ -128,13 +129,15 @@ pub enum ControlError {
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// Projects and keys.
+/// Projects, keys and labelled texts.
 ///
 /// Laws, run against every adapter by `testkit::control`:
 /// - **C1 kept**: what was answered `Ok` is there after reopening, power cut included.
 /// - **C2 seen**: a change made by another process changes `version` by the next call.
 /// - **C3 revocation is final**: a revoked key is never live again.
 /// - **C4 one project, one name**: creating a project that exists is a conflict and changes nothing.
+/// - **C5 labels**: whatever the order in which labels come, and how often, the same exemplars are kept; the first
+///   removal in the log counts, and none of another project's.
 #[async_trait]
 pub trait Control: Send + Sync {
     /// Makes a project.
@@ -154,6 +157,20 @@ pub trait Control: Send + Sync {
 
     /// Lets a key run out at `at`; false if there is none of this id.
     async fn expire_key(&self, id: &str, at: UnixMs) -> Result<bool, ControlError>;
+
+    /// Keeps what labels say (C5).
+    async fn put_labels(&self, labels: &[Label]) -> Result<(), ControlError>;
+
+    /// The exemplars of all projects, removed ones too, by position.
+    async fn all_exemplars(&self) -> Result<Vec<Exemplar>, ControlError>;
+
+    /// A project's exemplars, removed ones too, newest first from position `from` down; at most `max`.
+    async fn exemplars(
+        &self,
+        project: &str,
+        from: Position,
+        max: usize,
+    ) -> Result<Vec<Exemplar>, ControlError>;
 
     /// A number that changes whenever anything may have changed. Cheap enough to ask four times a second.
     async fn version(&self) -> Result<u64, ControlError>;

@@ -6,6 +6,7 @@ use std::error::Error;
 use async_trait::async_trait;
 
 use crate::assessment::{Assessment, Category, RiskScore};
+use crate::author::{AuthorKey, AuthorPast};
 use crate::filter::{Order, SessionCursor, SessionQuery};
 use crate::id::Position;
 use crate::session::{Contribution, Session, SessionKey};
@@ -44,6 +45,8 @@ pub struct Parked {
 pub struct ViewsBatch {
     /// Sessions that changed, in the order in which they first appear in the log.
     pub sessions: Vec<(SessionKey, Session)>,
+    /// Authors who wrote, in no order.
+    pub authors: Vec<(AuthorKey, AuthorPast)>,
     /// Assessments that are not clear, by position.
     pub assessed: Vec<Assessed>,
     /// Events that were parked.
@@ -112,6 +115,10 @@ pub trait Views: Send + Sync {
     /// The states of `keys`, in order; `None` for a session never seen. For the pipeline, whose thread may block.
     async fn load_sessions(&self, keys: &[SessionKey]) -> Result<Vec<Option<Session>>, ViewsError>;
 
+    /// The pasts of `keys`, in order; `None` for an author never seen. An adapter that folds a log by shards keeps a past
+    /// for each: the handle of a shard gives that one's, a reader's handle the one written last.
+    async fn load_authors(&self, keys: &[AuthorKey]) -> Result<Vec<Option<AuthorPast>>, ViewsError>;
+
     /// Applies `batch` in one transaction (V1). An error may hide a commit that went through: ask for the checkpoint.
     async fn commit(&self, batch: &ViewsBatch) -> Result<(), ViewsError>;
 
@@ -137,6 +144,15 @@ pub trait Views: Send + Sync {
         min_risk: RiskScore,
         from: Position,
         order: Order,
+        max: usize,
+    ) -> Result<RiskyPage, ViewsError>;
+
+    /// Positions of a project's events whose assessment names `exemplar` as similar, from `from` on; at most `max`.
+    async fn touched(
+        &self,
+        project: &str,
+        exemplar: Position,
+        from: Position,
         max: usize,
     ) -> Result<RiskyPage, ViewsError>;
 

@@ -1,10 +1,11 @@
-//! Control in one SQLite file: organisations, projects and API keys.
+//! Control in one SQLite file: organisations, projects, API keys and labelled texts.
 //!
 //! The only data that cannot be rebuilt from the log, so `synchronous=FULL`: what was answered is on the disk (C1).
 //! Another process, the command line, may change the file while the server runs; [`Control::version`] tells.
 //! A damaged or newer file is never replaced, nor one that is gone but for its write-ahead log: `open` fails and a
 //! person decides.
 
+mod exemplars;
 mod keys;
 mod migrations;
 
@@ -13,7 +14,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, ffi, params};
-use tidegate_domain::id::ProjectId;
+use tidegate_domain::id::{Position, ProjectId};
+use tidegate_domain::label::{Exemplar, Label};
 use tidegate_domain::ports::{Control, ControlError, KeyRecord, Project};
 use tidegate_domain::time::UnixMs;
 use tokio::task::spawn_blocking;
@@ -130,6 +132,25 @@ impl Control for EmbeddedControl {
     async fn expire_key(&self, id: &str, at: UnixMs) -> Result<bool, ControlError> {
         let id = id.to_owned();
         self.write(move |control| keys::expire(control, &id, at)).await
+    }
+
+    async fn put_labels(&self, labels: &[Label]) -> Result<(), ControlError> {
+        let labels = labels.to_vec();
+        self.write(move |control| exemplars::put(control, &labels)).await
+    }
+
+    async fn all_exemplars(&self) -> Result<Vec<Exemplar>, ControlError> {
+        self.read(|store| exemplars::all(&store.connection)).await
+    }
+
+    async fn exemplars(
+        &self,
+        project: &str,
+        from: Position,
+        max: usize,
+    ) -> Result<Vec<Exemplar>, ControlError> {
+        let project = project.to_owned();
+        self.read(move |store| exemplars::list(&store.connection, &project, from, max)).await
     }
 
     async fn version(&self) -> Result<u64, ControlError> {

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use tidegate_domain::assessment::{Assessment, Category, RiskScore};
+use tidegate_domain::assessment::{Assessment, Category, Detail, RiskScore};
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{Assessed, RiskyPage};
@@ -12,13 +13,15 @@ use tidegate_domain::session::Contribution;
 use super::blob;
 use super::known::Known;
 use super::writer::{project, project_no, yield_after};
+use crate::sqlite::unreadable;
 
 /// Most rows one call of [`risky`] looks at: about 2 MB of the file.
 const SCANNED_MAX: usize = 20_000;
 
 pub(super) fn write(tx: &Connection, known: &mut Known, assessed: &[Assessed]) -> rusqlite::Result<()> {
     let mut insert =
-        tx.prepare_cached("INSERT OR REPLACE INTO assessments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+        tx.prepare_cached("INSERT OR REPLACE INTO assessments VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+    let mut hit = tx.prepare_cached("INSERT OR IGNORE INTO exemplar_hits VALUES (?1, ?2, ?3)")?;
     for run in assessed.chunk_by(|a, b| a.project == b.project) {
         let project_no = project(tx, known, &run[0].project)?.no;
         for (index, Assessed { position, assessment, contribution, .. }) in run.iter().enumerate() {
@@ -32,10 +35,19 @@ pub(super) fn write(tx: &Connection, known: &mut Known, assessed: &[Assessed]) -
                 contribution.map(|c| c.evidence),
                 contribution.map(|c| c.session_risk.get()),
                 blob::flags(&assessment.flags),
+                detail(assessment)?,
             ])?;
+            for similar in &assessment.similar {
+                hit.execute(params![project_no, similar.exemplar.0 as i64, position.0 as i64])?;
+            }
         }
     }
     Ok(())
+}
+
+fn detail(assessment: &Assessment) -> rusqlite::Result<String> {
+    serde_json::to_string(&assessment.detail())
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 /// The assessments stored at `positions`, one search each.
@@ -47,7 +59,7 @@ pub(super) fn get(
     let mut found = HashMap::new();
     let Some(project_no) = project_no(views, project)? else { return Ok(found) };
     let mut select = views.prepare_cached(
-        "SELECT risk_score, category, confidence, evidence, session_risk, flags FROM assessments
+        "SELECT risk_score, category, confidence, evidence, session_risk, flags, detail FROM assessments
          WHERE project_no = ?1 AND position = ?2",
     )?;
     for position in positions {
@@ -62,13 +74,16 @@ pub(super) fn get(
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<(Assessment, Option<Contribution>)> {
+    let detail: Detail =
+        serde_json::from_str(row.get_ref(6)?.as_str()?).map_err(|error| unreadable(6, Type::Text, error))?;
     let assessment = Assessment {
         risk_score: RiskScore::saturating(row.get(0)?),
         category: category(row, 1)?,
         confidence: row.get(2)?,
         flags: blob::read(row, 5, blob::take_flag)?,
         ..Assessment::default()
-    };
+    }
+    .with_detail(detail);
     let (evidence, session_risk): (Option<f64>, Option<f64>) = (row.get(3)?, row.get(4)?);
     let contribution = evidence
         .zip(session_risk)
@@ -80,6 +95,30 @@ fn category(row: &Row<'_>, index: usize) -> rusqlite::Result<Category> {
     let code: i64 = row.get(index)?;
     let known = usize::try_from(code).ok().and_then(|code| Category::ALL.get(code));
     known.copied().ok_or(rusqlite::Error::IntegralValueOutOfRange(index, code))
+}
+
+/// Positions of the events that `exemplar` touched, from `from` on.
+pub(super) fn touched(
+    views: &Connection,
+    project: &str,
+    exemplar: Position,
+    from: Position,
+    max: usize,
+) -> rusqlite::Result<RiskyPage> {
+    let Some(project_no) = project_no(views, project)? else { return Ok(RiskyPage::default()) };
+    let mut select = views.prepare_cached(
+        "SELECT position FROM exemplar_hits WHERE project_no = ?1 AND exemplar = ?2 AND position >= ?3
+         ORDER BY position LIMIT ?4",
+    )?;
+    let bound = |position: Position| i64::try_from(position.0).unwrap_or(i64::MAX);
+    let limit = i64::try_from(max).unwrap_or(i64::MAX).saturating_add(1);
+    let rows = select.query_map(params![project_no, bound(exemplar), bound(from), limit], |row| {
+        Ok(Position(row.get::<_, i64>(0)? as u64))
+    })?;
+    let mut positions = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    let next = positions.get(max).copied();
+    positions.truncate(max);
+    Ok(RiskyPage { positions, next })
 }
 
 /// Positions of risky events, see the port. Looks at no more than [`SCANNED_MAX`] rows, so a page may hold few

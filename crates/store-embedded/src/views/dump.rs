@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 /// One query per table; every table of the schema but the connection's own.
-const TABLES: [(&str, &str); 6] = [
+const TABLES: [(&str, &str); 8] = [
     ("meta", "SELECT checkpoint, fold_version, half_life_ms FROM meta"),
     ("project", "SELECT name FROM projects ORDER BY name"),
     (
@@ -25,8 +25,18 @@ const TABLES: [(&str, &str); 6] = [
     ),
     (
         "assessment",
-        "SELECT p.name, a.position, a.risk_score, a.category, a.confidence, a.evidence, a.session_risk, a.flags
+        "SELECT p.name, a.position, a.risk_score, a.category, a.confidence, a.evidence, a.session_risk, a.flags, a.detail
          FROM assessments a JOIN projects p ON p.no = a.project_no ORDER BY p.name, a.position",
+    ),
+    (
+        "exemplar_hit",
+        "SELECT p.name, h.exemplar, h.position
+         FROM exemplar_hits h JOIN projects p ON p.no = h.project_no ORDER BY p.name, h.exemplar, h.position",
+    ),
+    (
+        "author",
+        "SELECT p.name, a.author, a.past
+         FROM authors a JOIN projects p ON p.no = a.project_no ORDER BY p.name, a.author",
     ),
     (
         "parked",

@@ -5,11 +5,12 @@
 //! damaged, is replaced by an empty one and folded again.
 //!
 //! - `schema`: the tables, and what is done with a file found at start.
-//! - `writer`, `known`, `session_rows`, `assessments`, `parked`: one batch in, one transaction.
+//! - `writer`, `known`, `session_rows`, `authors`, `assessments`, `parked`: one batch in, one transaction.
 //! - `readers`, `session_list`, `sql`: what readers ask for, in bounded work.
 //! - `blob`: the bytes of counts, patterns and flags. `dump`: every row as text.
 
 mod assessments;
+mod authors;
 mod blob;
 mod dump;
 mod known;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use rusqlite::Connection;
 use tidegate_domain::assessment::{Category, RiskScore};
+use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::filter::{Order, SessionQuery};
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{Assessed, Parked, RiskyPage, SessionPage, Views, ViewsBatch, ViewsError};
@@ -131,6 +133,10 @@ impl Views for EmbeddedViews {
         lock(&self.writer).load(keys).map_err(|error| self.failed(error.into()))
     }
 
+    async fn load_authors(&self, keys: &[AuthorKey]) -> Result<Vec<Option<AuthorPast>>, ViewsError> {
+        lock(&self.writer).load_authors(keys).map_err(|error| self.failed(error.into()))
+    }
+
     async fn commit(&self, batch: &ViewsBatch) -> Result<(), ViewsError> {
         let mut writer = lock(&self.writer);
         let committed = writer.commit(batch);
@@ -176,6 +182,17 @@ impl Views for EmbeddedViews {
         let project = project.to_owned();
         self.read(move |views| assessments::risky(views, &project, category, min_risk, from, order, max))
             .await
+    }
+
+    async fn touched(
+        &self,
+        project: &str,
+        exemplar: Position,
+        from: Position,
+        max: usize,
+    ) -> Result<RiskyPage, ViewsError> {
+        let project = project.to_owned();
+        self.read(move |views| assessments::touched(views, &project, exemplar, from, max)).await
     }
 
     async fn parked(&self, project: &str, from: Position, max: usize) -> Result<Vec<Parked>, ViewsError> {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use crate::sqlite::{Cause, is_damage, open_private};
 
 /// Number of this layout. A file of another one is replaced: Views are folded again, never migrated.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
 /// - `sessions.no` counts sessions in the order in which they first appear in the log; it breaks ties in lists.
 /// - `session_patterns` is an index of `sessions.patterns`.
@@ -32,7 +32,11 @@ const TABLES: &str = "
         PRIMARY KEY (project_no, pattern, session_no)) STRICT, WITHOUT ROWID;
     CREATE TABLE assessments(project_no INTEGER NOT NULL, position INTEGER NOT NULL, risk_score REAL NOT NULL,
         category INTEGER NOT NULL, confidence REAL NOT NULL, evidence REAL, session_risk REAL, flags BLOB NOT NULL,
-        PRIMARY KEY (project_no, position)) STRICT, WITHOUT ROWID;
+        detail TEXT NOT NULL, PRIMARY KEY (project_no, position)) STRICT, WITHOUT ROWID;
+    CREATE TABLE exemplar_hits(project_no INTEGER NOT NULL, exemplar INTEGER NOT NULL, position INTEGER NOT NULL,
+        PRIMARY KEY (project_no, exemplar, position)) STRICT, WITHOUT ROWID;
+    CREATE TABLE authors(project_no INTEGER NOT NULL, author TEXT NOT NULL, past BLOB NOT NULL,
+        PRIMARY KEY (project_no, author)) STRICT, WITHOUT ROWID;
     CREATE TABLE parked(project_no INTEGER NOT NULL, position INTEGER NOT NULL, step TEXT NOT NULL,
         reason TEXT NOT NULL, recorded_at_ms INTEGER NOT NULL,
         PRIMARY KEY (project_no, position)) STRICT, WITHOUT ROWID;";

@@ -1,12 +1,13 @@
 //! The one connection that writes: a batch in, a transaction out.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::ports::ViewsBatch;
 use tidegate_domain::risk::HalfLife;
 use tidegate_domain::session::{Session, SessionKey};
 
 use super::known::{Known, Project};
-use super::{assessments, parked, schema, session_rows};
+use super::{assessments, authors, parked, schema, session_rows};
 
 /// The writing connection, and what it knows of the rows.
 pub(super) struct Writer {
@@ -28,6 +29,7 @@ impl Writer {
         let mut known = std::mem::take(&mut self.known);
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         session_rows::write(&tx, &mut known, &batch.sessions, self.half_life)?;
+        authors::write(&tx, &mut known, &batch.authors)?;
         assessments::write(&tx, &mut known, &batch.assessed)?;
         parked::write(&tx, &mut known, &batch.parked)?;
         schema::set_checkpoint(&tx, batch.checkpoint.0)?;
@@ -46,6 +48,11 @@ impl Writer {
     pub(super) fn load(&mut self, keys: &[SessionKey]) -> rusqlite::Result<Vec<Option<Session>>> {
         self.known.trim();
         keys.iter().map(|key| session_rows::load(&self.connection, &mut self.known, key)).collect()
+    }
+
+    /// The pasts of `keys`, in order.
+    pub(super) fn load_authors(&self, keys: &[AuthorKey]) -> rusqlite::Result<Vec<Option<AuthorPast>>> {
+        authors::load(&self.connection, keys)
     }
 }
 

@@ -1,10 +1,13 @@
-//! Control in schema `control`: projects and keys.
+//! Control in schema `control`: projects, keys and labelled texts.
 //!
 //! Every change moves `control.version` in its transaction, by triggers: so does one made by hand.
 
+mod exemplars;
+
 use async_trait::async_trait;
 use deadpool_postgres::Object;
-use tidegate_domain::id::ProjectId;
+use tidegate_domain::id::{Position, ProjectId};
+use tidegate_domain::label::{Exemplar, Label};
 use tidegate_domain::ports::{Control, ControlError, KeyRecord, Project, Scopes};
 use tidegate_domain::time::UnixMs;
 use tokio_postgres::error::SqlState;
@@ -114,6 +117,28 @@ impl Control for PostgresControl {
     async fn expire_key(&self, id: &str, at: UnixMs) -> Result<bool, ControlError> {
         let sql = "UPDATE control.api_keys SET expires_at = $2 WHERE id = $1";
         Ok(self.execute(sql, &[&id, &Moment(at)]).await? > 0)
+    }
+
+    async fn put_labels(&self, labels: &[Label]) -> Result<(), ControlError> {
+        let mut client = self.database.connection().await.map_err(unavailable)?;
+        exemplars::put(&mut client, labels).await.map_err(refused)
+    }
+
+    async fn all_exemplars(&self) -> Result<Vec<Exemplar>, ControlError> {
+        let client = self.database.connection().await.map_err(unavailable)?;
+        let rows = exemplars::all(&client).await.map_err(refused)?;
+        rows.iter().map(|row| exemplars::read(row).map_err(unavailable)).collect()
+    }
+
+    async fn exemplars(
+        &self,
+        project: &str,
+        from: Position,
+        max: usize,
+    ) -> Result<Vec<Exemplar>, ControlError> {
+        let client = self.database.connection().await.map_err(unavailable)?;
+        let rows = exemplars::list(&client, project, from, max).await.map_err(refused)?;
+        rows.iter().map(|row| exemplars::read(row).map_err(unavailable)).collect()
     }
 
     async fn version(&self) -> Result<u64, ControlError> {

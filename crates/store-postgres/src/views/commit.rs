@@ -6,7 +6,7 @@ use tidegate_domain::ports::ViewsBatch;
 use tidegate_domain::risk::HalfLife;
 
 use super::leases::Lease;
-use super::{assessments, number, parked, session_rows};
+use super::{assessments, authors, number, parked, session_rows};
 use crate::database::{Database, DatabaseError};
 use crate::value::bound;
 
@@ -25,6 +25,7 @@ pub(super) async fn commit(
     let tx = client.transaction().await?;
     fence(&tx, lease, from, batch.checkpoint).await?;
     session_rows::write(&tx, &batch.sessions, half_life).await?;
+    authors::write(&tx, lease.shard, &batch.authors).await?;
     assessments::write(&tx, &batch.assessed).await?;
     parked::write(&tx, &batch.parked).await?;
     tx.commit().await?;

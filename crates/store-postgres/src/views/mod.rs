@@ -8,6 +8,7 @@
 //! folded again. Whoever is about to delete what could be folded again calls `sync` first.
 
 mod assessments;
+mod authors;
 mod commit;
 mod dump;
 mod leases;
@@ -20,6 +21,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use tidegate_domain::assessment::{Category, RiskScore};
+use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::filter::{Order, SessionQuery};
 use tidegate_domain::id::{Position, Shard};
 use tidegate_domain::ports::{Assessed, Parked, RiskyPage, SessionPage, Views, ViewsBatch, ViewsError};
@@ -118,6 +120,11 @@ impl Views for PostgresViews {
         session_rows::load(&self.database, keys).await.map_err(failed)
     }
 
+    async fn load_authors(&self, keys: &[AuthorKey]) -> Result<Vec<Option<AuthorPast>>, ViewsError> {
+        let shard = self.held.as_ref().map(|held| held.lease.shard);
+        authors::load(&self.database, shard, keys).await.map_err(failed)
+    }
+
     async fn commit(&self, batch: &ViewsBatch) -> Result<(), ViewsError> {
         let Some(held) = &self.held else { return Err(ViewsError(NotLeased.into())) };
         let mut known = held.checkpoint.lock().await;
@@ -160,6 +167,16 @@ impl Views for PostgresViews {
         assessments::risky(&self.database, project, category, min_risk, from, order, max)
             .await
             .map_err(failed)
+    }
+
+    async fn touched(
+        &self,
+        project: &str,
+        exemplar: Position,
+        from: Position,
+        max: usize,
+    ) -> Result<RiskyPage, ViewsError> {
+        assessments::touched(&self.database, project, exemplar, from, max).await.map_err(failed)
     }
 
     async fn parked(&self, project: &str, from: Position, max: usize) -> Result<Vec<Parked>, ViewsError> {

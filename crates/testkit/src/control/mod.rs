@@ -2,6 +2,7 @@
 //!
 //! An adapter gives a [`Fixture`] and lists all laws by one line: `tidegate_testkit::control_laws!(MyFixture);`.
 
+mod labels;
 mod model;
 
 use async_trait::async_trait;
@@ -9,6 +10,7 @@ use tidegate_domain::id::ProjectId;
 use tidegate_domain::ports::{Control, ControlError, KeyRecord, Project, Scope, Scopes};
 use tidegate_domain::time::UnixMs;
 
+pub use labels::{a_label_of_another_project_is_left_alone, labels_in_any_order_keep_the_same_exemplars};
 pub use model::any_life_follows_the_model;
 
 /// A Control to be tested, in a place of its own.
@@ -34,10 +36,14 @@ macro_rules! control_laws {
         $crate::control_laws!(@ $fixture;
             what_was_answered_is_there_after_reopening, any_change_changes_the_version,
             a_revoked_key_is_never_live_again, a_project_is_created_once, a_key_is_unique_and_of_a_project,
-            lists_are_in_order);
+            lists_are_in_order, a_label_of_another_project_is_left_alone);
         #[test]
         fn any_life_follows_the_model() {
             $crate::control::any_life_follows_the_model::<$fixture>()
+        }
+        #[test]
+        fn labels_in_any_order_keep_the_same_exemplars() {
+            $crate::control::labels_in_any_order_keep_the_same_exemplars::<$fixture>()
         }
     };
     (@ $fixture:ty; $($law:ident),+) => {

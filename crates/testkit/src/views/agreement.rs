@@ -6,11 +6,11 @@ use proptest::prelude::*;
 use tidegate_domain::assessment::{Category, RiskScore};
 use tidegate_domain::filter::{Order, SessionQuery, SessionSort};
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{SessionPage, Views};
+use tidegate_domain::ports::{Assessed, SessionPage, Views};
 use tidegate_domain::session::Session;
 
 use super::model::{Model, sort_value};
-use super::story::{CODES, Fold, PROJECTS, Step, any_step, key};
+use super::story::{CODES, Fold, PROJECTS, Step, any_step, author, key};
 use super::{Fixture, HALF_LIFE};
 use crate::property;
 
@@ -88,6 +88,10 @@ async fn check_states(views: &dyn Views, model: &Model) {
     for (key, expected) in keys.iter().zip(expected) {
         assert_eq!(views.session(key).await.expect("session"), expected);
     }
+    let keys: Vec<_> =
+        (0..PROJECTS.len()).flat_map(|project| (0..5).map(move |n| author(project, n))).collect();
+    let expected: Vec<_> = keys.iter().map(|key| model.authors.get(key).cloned()).collect();
+    assert_eq!(views.load_authors(&keys).await.expect("load"), expected);
 }
 
 async fn check_sessions(views: &dyn Views, model: &Model, project: &str, asked: &Questions, fold: &Fold) {
@@ -150,6 +154,17 @@ async fn check_by_position(views: &dyn Views, model: &Model, project: &str, from
     let positions: Vec<_> = (0..60).map(Position).collect();
     assert_eq!(views.assessments(project, &positions).await.expect("assessments"), expected);
 
+    for exemplar in [0, 1].map(Position) {
+        let is_near = |a: &&Assessed| a.assessment.similar.iter().any(|s| s.exemplar == exemplar);
+        let mut touched: Vec<_> = expected.values().filter(is_near).map(|a| a.position).collect();
+        touched.retain(|at| *at >= from);
+        touched.sort_unstable();
+        let page = views.touched(project, exemplar, from, 2).await.expect("touched");
+        assert_eq!(
+            (page.positions, page.next),
+            (touched.iter().copied().take(2).collect(), touched.get(2).copied())
+        );
+    }
     let parked =
         model.parked.iter().filter(|((name, at), _)| mine(name) && *at >= from).map(|(_, p)| p.clone());
     let expected: Vec<_> = parked.take(2).collect();

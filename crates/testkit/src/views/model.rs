@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tidegate_domain::assessment::{Category, RiskScore};
+use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::filter::{Order, SessionQuery, SessionSort};
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{Assessed, Parked, ViewsBatch};
@@ -15,6 +16,7 @@ use super::HALF_LIFE;
 pub(super) struct Model {
     pub(super) checkpoint: Position,
     pub(super) sessions: BTreeMap<SessionKey, Session>,
+    pub(super) authors: BTreeMap<AuthorKey, AuthorPast>,
     pub(super) assessed: BTreeMap<(String, Position), Assessed>,
     pub(super) parked: BTreeMap<(String, Position), Parked>,
 }
@@ -23,6 +25,7 @@ impl Model {
     pub(super) fn commit(&mut self, batch: &ViewsBatch) {
         self.checkpoint = batch.checkpoint;
         self.sessions.extend(batch.sessions.iter().cloned());
+        self.authors.extend(batch.authors.iter().cloned());
         self.assessed.extend(batch.assessed.iter().map(|a| ((a.project.clone(), a.position), a.clone())));
         self.parked.extend(batch.parked.iter().map(|p| ((p.project.clone(), p.position), p.clone())));
     }

@@ -1,9 +1,12 @@
 //! A log as a list of steps, and the batches the pipeline would make of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use proptest::prelude::*;
-use tidegate_domain::assessment::{Assessment, Category, Flag, RiskScore, Span};
+use tidegate_domain::assessment::{
+    Assessment, Category, CategoryScore, Flag, RiskScore, SimilarExemplar, Span,
+};
+use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::event::Event;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{Assessed, Parked, ViewsBatch};
@@ -23,6 +26,7 @@ const START: UnixMs = UnixMs(1_763_640_000_000);
 pub(super) struct Step {
     pub(super) project: usize,
     pub(super) session: Option<u8>,
+    pub(super) author: Option<u8>,
     pub(super) event_type: &'static str,
     /// Time since the step before.
     pub(super) wait_ms: i64,
@@ -37,6 +41,7 @@ pub(super) fn step(project: usize, session: u8) -> Step {
     Step {
         project,
         session: Some(session),
+        author: Some(session % 3),
         event_type: "chat",
         wait_ms: 1,
         delay_ms: 0,
@@ -48,12 +53,20 @@ pub(super) fn step(project: usize, session: u8) -> Step {
 /// A finding of this risk and category, with one flag.
 pub(super) fn finding(risk: f64, category: Category, code: usize) -> Assessment {
     let flag = Flag { code: CODES[code].into(), weight: risk / 3.0, spans: vec![Span { start: 1, end: 5 }] };
+    // Some findings have labelled texts near them: one, two or none.
+    let near = |exemplar| SimilarExemplar { exemplar: Position(exemplar), category, similarity: risk };
+    let similar = (0..(risk * 20.0) as u64 % 3).map(near).collect();
+    let scores = vec![CategoryScore { category: Category::Spam, probability: risk / 7.0 }];
     Assessment {
         risk_score: RiskScore::saturating(risk),
         category,
         confidence: 0.7,
         flags: vec![flag],
-        ..Assessment::default()
+        scores,
+        similar,
+        heuristic_score: RiskScore::saturating(risk / 2.0),
+        embedding_score: (code == 0).then_some(RiskScore::saturating(risk / 3.0)),
+        degraded: code == 1,
     }
 }
 
@@ -65,15 +78,17 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
     (
         0..PROJECTS.len(),
         prop::option::weighted(0.9, 0u8..6),
+        prop::option::weighted(0.8, 0u8..4),
         prop::sample::select(vec!["chat", "cot", "tool.call"]),
         prop_oneof![Just(0i64), 1i64..1000, 10_000i64..200_000],
         prop_oneof![Just(0i64), -50_000i64..50_000],
         prop::option::weighted(0.4, found),
         prop::bool::weighted(0.05),
     )
-        .prop_map(|(project, session, event_type, wait_ms, delay_ms, finding, parked)| Step {
+        .prop_map(|(project, session, author, event_type, wait_ms, delay_ms, finding, parked)| Step {
             project,
             session,
+            author,
             event_type,
             wait_ms,
             delay_ms,
@@ -85,6 +100,7 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
 /// The fold of a story so far.
 pub(super) struct Fold {
     sessions: HashMap<SessionKey, Session>,
+    authors: HashMap<AuthorKey, AuthorPast>,
     next: Position,
     /// Time of the last step.
     pub(super) now: UnixMs,
@@ -92,7 +108,7 @@ pub(super) struct Fold {
 
 impl Default for Fold {
     fn default() -> Self {
-        Self { sessions: HashMap::new(), next: Position(0), now: START }
+        Self { sessions: HashMap::new(), authors: HashMap::new(), next: Position(0), now: START }
     }
 }
 
@@ -101,6 +117,7 @@ impl Fold {
     pub(super) fn batch(&mut self, steps: &[Step]) -> ViewsBatch {
         let mut batch = ViewsBatch::default();
         let mut touched = Vec::new();
+        let mut wrote = BTreeSet::new();
         for step in steps {
             let at = self.next;
             self.next = at.next();
@@ -109,11 +126,21 @@ impl Fold {
                 batch.parked.push(self.park(step, at));
             } else {
                 self.fold(step, at, &mut touched, &mut batch.assessed);
+                wrote.extend(self.write(step));
             }
         }
         batch.sessions = touched.into_iter().map(|key| (key.clone(), self.sessions[&key].clone())).collect();
+        batch.authors = wrote.into_iter().map(|key| (key.clone(), self.authors[&key].clone())).collect();
         batch.checkpoint = self.next;
         batch
+    }
+
+    /// The author of `step`, who has written one message more.
+    fn write(&mut self, step: &Step) -> Option<AuthorKey> {
+        let key = author(step.project, step.author?);
+        let assessment = step.finding.clone().unwrap_or_default();
+        self.authors.entry(key.clone()).or_default().apply(&Event::default(), self.now, &assessment);
+        Some(key)
     }
 
     fn park(&self, step: &Step, position: Position) -> Parked {
@@ -153,6 +180,11 @@ impl Fold {
             });
         }
     }
+}
+
+/// The key of author number `author` of project number `project`.
+pub(super) fn author(project: usize, author: u8) -> AuthorKey {
+    AuthorKey { project: PROJECTS[project].to_owned(), author: format!("author {author}") }
 }
 
 /// The key of session number `session` of project number `project`.

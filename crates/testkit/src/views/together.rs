@@ -1,12 +1,14 @@
 //! V1 to V3: whole batches, kept, and of one project.
 
+use std::collections::BTreeMap;
+
 use tidegate_domain::assessment::{Category, RiskScore};
 use tidegate_domain::filter::{Order, SessionQuery, SessionSort};
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::ViewsBatch;
 use tidegate_domain::time::UnixMs;
 
-use super::story::{Fold, PROJECTS, Step, finding, key, step};
+use super::story::{Fold, PROJECTS, Step, author, finding, key, step};
 use super::{Fixture, Moment};
 
 fn everything() -> SessionQuery {
@@ -142,6 +144,11 @@ pub async fn no_read_returns_another_projects_row<F: Fixture>() {
         found.sort_by_key(|assessed| assessed.position);
         assert_eq!(found, own.assessed);
         assert_eq!(views.parked(project, Position(0), 100).await.expect("parked"), own.parked);
+        let authors: Vec<_> =
+            (0..3).map(|n| author(PROJECTS.iter().position(|p| *p == project).unwrap_or(0), n)).collect();
+        let pasts: BTreeMap<_, _> = own.authors.iter().cloned().collect();
+        let expected: Vec<_> = authors.iter().map(|key| pasts.get(key).cloned()).collect();
+        assert_eq!(views.load_authors(&authors).await.expect("authors"), expected);
     }
     let stranger = key(2, 0);
     assert_eq!(views.session(&stranger).await.expect("session"), None);

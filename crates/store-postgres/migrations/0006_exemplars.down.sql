@@ -1,0 +1,2 @@
+DROP TABLE control.exemplar_removals;
+DROP TABLE control.exemplars;
