@@ -1,7 +1,8 @@
-//! The use cases over ports: intake, pipeline, query, live, access. Knows no store, no HTTP and no clock of its own.
+//! The use cases over ports: intake, pipeline, labels, query, live, access. Knows no store, no HTTP and no clock of its own.
 
 pub mod access;
 pub mod intake;
+pub mod labels;
 pub mod live;
 pub mod pipeline;
 pub mod query;

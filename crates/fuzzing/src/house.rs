@@ -134,9 +134,11 @@ async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
     };
     let metrics = Arc::new(Metrics::new().expect("every metric is declared once"));
     let signals = Signals { metrics, tracer: None };
-    let folding = app::folding(&config, &screener, &ports.clock, &signals, None);
+    let labels = app::labels(&ports, &screener).await.expect("the stores answer");
+    let folding = app::folding(&config, &screener, &labels, &ports.clock, &signals, None);
     let pipeline = open_whole(ports.log.clone(), ports.views.clone(), &folding).await.expect("views answer");
     let checkpoint = pipeline.checkpoint();
-    let app = app::assemble(config, ports, screener, checkpoint, signals, CancellationToken::new()).await;
+    let app =
+        app::assemble(config, ports, screener, labels, checkpoint, signals, CancellationToken::new()).await;
     (app.expect("the parts fit together"), pipeline)
 }

@@ -9,6 +9,7 @@ use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, Views};
 use tidegate_domain::risk::HalfLife;
 use tidegate_engine::access::Access;
 use tidegate_engine::intake::{Intake, Mask, MaskRule, RegexMask};
+use tidegate_engine::labels::Labels;
 use tidegate_engine::query::{Limits, Query};
 use tidegate_screening::{LexicalScreener, Lexicon};
 use tokio::sync::{Semaphore, watch};
@@ -43,6 +44,10 @@ pub struct App {
     pub views: Arc<dyn Views>,
     /// Assesses texts.
     pub screener: Arc<dyn Screener>,
+    /// What people said of texts.
+    pub labels: Arc<Labels>,
+    /// Projects, keys and exemplars.
+    pub control: Arc<dyn Control>,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// Traces, if they are on.
@@ -113,16 +118,26 @@ pub fn screener(config: &Config) -> anyhow::Result<Arc<dyn Screener>> {
     Ok(Arc::new(LexicalScreener::new(&lexicon).context("screening words")?))
 }
 
+/// The labels of these stores, told to `screener`.
+pub async fn labels(ports: &Ports, screener: &Arc<dyn Screener>) -> anyhow::Result<Arc<Labels>> {
+    let (log, control) = (Arc::clone(&ports.log), Arc::clone(&ports.control));
+    let labels =
+        Labels::open(log, control, Arc::clone(screener)).await.context("exemplars cannot be read")?;
+    Ok(Arc::new(labels))
+}
+
 /// What every pipeline of this process folds with, under these settings.
 pub fn folding(
     config: &Config,
     screener: &Arc<dyn Screener>,
+    labels: &Arc<Labels>,
     clock: &Arc<dyn Clock>,
     signals: &Signals,
     streams: Option<Streams>,
 ) -> Folding {
     Folding {
         screener: Arc::clone(screener),
+        labels: Arc::clone(labels),
         observer: Arc::new(PipelineObserver {
             metrics: Arc::clone(&signals.metrics),
             tracer: signals.tracer.clone(),
@@ -160,6 +175,7 @@ pub async fn assemble(
     config: Config,
     ports: Ports,
     screener: Arc<dyn Screener>,
+    labels: Arc<Labels>,
     checkpoint: watch::Receiver<Position>,
     signals: Signals,
     stop: CancellationToken,
@@ -176,7 +192,7 @@ pub async fn assemble(
             page_max_bytes: config.query.page_max_bytes,
         },
     );
-    let access = open_access(&config, control, Arc::clone(&clock), Arc::clone(&entropy)).await?;
+    let access = open_access(&config, Arc::clone(&control), Arc::clone(&clock), Arc::clone(&entropy)).await?;
     let rates = Rates::new(&config.rate_limits, &config.server, rate_limiter, Arc::clone(&metrics));
     let lag = Arc::new(Lag::default());
     let mut seed = [0; 16];
@@ -188,6 +204,8 @@ pub async fn assemble(
         log,
         views,
         screener,
+        labels,
+        control,
         metrics,
         tracer,
         clock,

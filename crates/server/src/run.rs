@@ -56,10 +56,11 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     if let Some(streams) = &streams {
         signals.metrics.watch_transport(Arc::clone(&streams.stats));
     }
-    let folding = app::folding(&config, &screener, &ports.clock, &signals, streams);
+    let labels = app::labels(&ports, &screener).await?;
+    let folding = app::folding(&config, &screener, &labels, &ports.clock, &signals, streams);
     let pipelines = Pipelines::start(&config, &stores, &ports, folding, &signals.metrics).await?;
     let (stop, roles) = (CancellationToken::new(), config.server.roles.clone());
-    let app = app::assemble(config, ports, screener, pipelines.checkpoint(), signals, stop).await?;
+    let app = app::assemble(config, ports, screener, labels, pipelines.checkpoint(), signals, stop).await?;
     let app = Arc::new(app);
     if app.config.server.has_role(Role::Api) {
         announce_owner_key(&app).await?;

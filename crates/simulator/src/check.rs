@@ -8,7 +8,7 @@ use tidegate_domain::dedup::stream_hash;
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{EventLog, LogError, QuarantinedRange, Stored, Views};
-use tidegate_engine::pipeline::{Pipeline, WholeLog};
+use tidegate_engine::pipeline::{Parts, Pipeline, WholeLog};
 use tidegate_screening::LexicalScreener;
 
 use crate::client::PROJECT;
@@ -191,14 +191,15 @@ fn rebuilt(machine: &Machine, log: &Arc<dyn EventLog>) -> anyhow::Result<()> {
     let rebuilt = Arc::new(folder.open()?);
     let views: Arc<dyn Views> = rebuilt.clone();
     let screener = Arc::new(LexicalScreener::default());
-    let pipeline = Pipeline::open(
-        Arc::new(WholeLog(Arc::clone(log))),
+    let pipeline = Pipeline::open(Parts {
+        feed: Arc::new(WholeLog(Arc::clone(log))),
         views,
         screener,
-        Arc::new(Deaf),
-        HALF_LIFE,
-        1 << 20,
-    );
+        labels: None,
+        observer: Arc::new(Deaf),
+        half_life: HALF_LIFE,
+        batch_max_bytes: 1 << 20,
+    });
     let mut pipeline = wait_for(pipeline)??;
     wait_for(pipeline.catch_up(|_| ()))?.map_err(|error| anyhow::anyhow!(error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use anyhow::{Context as _, anyhow};
 use tidegate_domain::ports::{EventLog, Retention, Views};
 use tidegate_engine::intake::Intake;
-use tidegate_engine::pipeline::{BatchReport, Observer, Pipeline, WholeLog};
+use tidegate_engine::pipeline::{BatchReport, Observer, Parts, Pipeline, WholeLog};
 use tidegate_screening::LexicalScreener;
 use tidegate_store_embedded::log::{SegmentLog, Steps};
 
@@ -111,14 +111,15 @@ impl Machine {
         let views = self.views.open().context("views do not open")?;
         let folder = self.views.path("");
         let views = Arc::new(StormyViews { views, world: Arc::clone(&self.world), folder });
-        let pipeline = Pipeline::open(
-            Arc::new(WholeLog(Arc::clone(log))),
-            Arc::clone(&views) as Arc<dyn Views>,
-            Arc::new(LexicalScreener::default()),
-            Arc::new(Deaf),
-            HALF_LIFE,
-            BATCH_MAX_BYTES,
-        );
+        let pipeline = Pipeline::open(Parts {
+            feed: Arc::new(WholeLog(Arc::clone(log))),
+            views: Arc::clone(&views) as Arc<dyn Views>,
+            screener: Arc::new(LexicalScreener::default()),
+            labels: None,
+            observer: Arc::new(Deaf),
+            half_life: HALF_LIFE,
+            batch_max_bytes: BATCH_MAX_BYTES,
+        });
         let pipeline = wait_for(pipeline)?.context("the pipeline does not open")?;
         // A process may have died while it deleted.
         {

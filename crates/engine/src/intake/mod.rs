@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tidegate_domain::dedup::{self, Fingerprint};
 use tidegate_domain::event::Event;
+use tidegate_domain::label;
 use tidegate_domain::ports::{AppendBatch, AppendError, Appended, EventLog, NewRecord};
 use tidegate_domain::record;
 
@@ -78,7 +79,7 @@ impl<'m> Batch<'m> {
             start: encoded.start,
             end: encoded.end,
             project,
-            session: event.session_id.as_deref().map(|session| dedup::session_hash(project, session)),
+            session: session(project, &event),
             key,
             fingerprint: fingerprint(&event, rule),
         });
@@ -98,6 +99,14 @@ impl<'m> Batch<'m> {
     pub fn finish(self) -> AppendBatch {
         self.append
     }
+}
+
+/// The stream of its session; labels of all projects are one.
+fn session(project: u64, event: &Event<'_>) -> Option<u64> {
+    if label::is_reserved(&event.event_type) {
+        return Some(label::stream());
+    }
+    event.session_id.as_deref().map(|session| dedup::session_hash(project, session))
 }
 
 fn fingerprint(event: &Event<'_>, rule: FingerprintRule) -> Option<Fingerprint> {

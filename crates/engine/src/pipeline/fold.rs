@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use tidegate_domain::assessment::{Assessment, Embedded, Input, Screener};
-use tidegate_domain::author::Facts;
+use tidegate_domain::author::{AuthorKey, AuthorPast, Facts};
 use tidegate_domain::event::Event;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{Assessed, Parked, Receipt, Stored, ViewsBatch};
@@ -16,11 +16,26 @@ use tidegate_domain::session::{Session, SessionKey};
 
 use super::BatchReport;
 
-/// The events of a batch, and the sessions they touch in the order of first appearance.
+/// The events of a batch, and the sessions and authors they touch in the order of first appearance.
 pub(super) struct Decoded<'a> {
-    events: Vec<(Receipt, Event<'a>, Option<usize>)>,
-    pub(super) keys: Vec<SessionKey>,
+    events: Vec<Read<'a>>,
+    pub(super) sessions: Vec<SessionKey>,
+    pub(super) authors: Vec<AuthorKey>,
     parked: Vec<Parked>,
+}
+
+/// An event, and the numbers of its session and its author.
+struct Read<'a> {
+    receipt: Receipt,
+    event: Event<'a>,
+    session: Option<usize>,
+    author: Option<usize>,
+}
+
+/// The states that a batch is folded into, in the order of [`Decoded::sessions`] and [`Decoded::authors`].
+pub(super) struct States {
+    pub(super) sessions: Vec<Session>,
+    pub(super) authors: Vec<AuthorPast>,
 }
 
 /// A batch, folded.
@@ -29,21 +44,32 @@ pub(super) struct Folded {
     pub(super) report: BatchReport,
 }
 
-/// Numbers of sessions by project and id; looked up without copying a name.
-type Numbers = HashMap<String, HashMap<String, usize>>;
+/// Numbers of names by project; looked up without copying a name.
+#[derive(Default)]
+struct Numbers(HashMap<String, HashMap<String, usize>>);
+
+impl Numbers {
+    /// The number of `name`; `next` if it is new, and then true.
+    fn of(&mut self, project: &str, name: &str, next: usize) -> (usize, bool) {
+        if let Some(number) = self.0.get(project).and_then(|names| names.get(name)) {
+            return (*number, false);
+        }
+        self.0.entry(project.to_owned()).or_default().insert(name.to_owned(), next);
+        (next, true)
+    }
+}
 
 /// Reads the records; those that cannot be read are parked.
 pub(super) fn decode(records: &[Stored]) -> Decoded<'_> {
-    let mut decoded =
-        Decoded { events: Vec::with_capacity(records.len()), keys: Vec::new(), parked: Vec::new() };
-    let mut numbers = Numbers::new();
+    let events = Vec::with_capacity(records.len());
+    let mut decoded = Decoded { events, sessions: Vec::new(), authors: Vec::new(), parked: Vec::new() };
+    let (mut sessions, mut authors) = (Numbers::default(), Numbers::default());
     for stored in records {
         match record::decode(&stored.bytes) {
             Ok(event) => {
-                let session = event.session_id.as_deref();
-                let number =
-                    session.map(|s| number_of(&mut numbers, &mut decoded.keys, &event.project_id, s));
-                decoded.events.push((stored.receipt, event, number));
+                let session = number_session(&mut sessions, &mut decoded.sessions, &event);
+                let author = number_author(&mut authors, &mut decoded.authors, &event);
+                decoded.events.push(Read { receipt: stored.receipt, event, session, author });
             }
             Err(error) => decoded.parked.push(parked(&stored.receipt, "", "decode", error.to_string())),
         }
@@ -51,55 +77,81 @@ pub(super) fn decode(records: &[Stored]) -> Decoded<'_> {
     decoded
 }
 
-fn number_of(numbers: &mut Numbers, keys: &mut Vec<SessionKey>, project: &str, session: &str) -> usize {
-    if let Some(number) = numbers.get(project).and_then(|sessions| sessions.get(session)) {
-        return *number;
+fn number_session(numbers: &mut Numbers, keys: &mut Vec<SessionKey>, event: &Event<'_>) -> Option<usize> {
+    let (project, session) = (&event.project_id, event.session_id.as_deref()?);
+    let (number, is_new) = numbers.of(project, session, keys.len());
+    if is_new {
+        keys.push(SessionKey { project: project.clone().into_owned(), session: session.to_owned() });
     }
-    let number = keys.len();
-    keys.push(SessionKey { project: project.to_owned(), session: session.to_owned() });
-    numbers.entry(project.to_owned()).or_default().insert(session.to_owned(), number);
-    number
+    Some(number)
 }
 
-/// Screens and projects the events in order. `sessions` are the states of `decoded.keys`.
+/// Only texts have authors: a click says nothing of how somebody writes.
+fn number_author(numbers: &mut Numbers, keys: &mut Vec<AuthorKey>, event: &Event<'_>) -> Option<usize> {
+    event.content.as_ref()?;
+    let (project, author) = (&event.project_id, &event.actor.as_ref()?.id);
+    let (number, is_new) = numbers.of(project, author, keys.len());
+    if is_new {
+        keys.push(AuthorKey { project: project.clone().into_owned(), author: author.clone().into_owned() });
+    }
+    Some(number)
+}
+
+/// Screens and projects the events in order.
 pub(super) fn fold(
     decoded: Decoded<'_>,
-    mut sessions: Vec<Session>,
+    mut states: States,
     screener: &dyn Screener,
     half_life: HalfLife,
     next: Position,
 ) -> Folded {
     let mut batch = ViewsBatch { checkpoint: next, parked: decoded.parked, ..ViewsBatch::default() };
     let first_recorded_at =
-        decoded.events.first().map_or_else(Default::default, |(receipt, ..)| receipt.recorded_at);
+        decoded.events.first().map_or_else(Default::default, |read| read.receipt.recorded_at);
     let mut report =
         BatchReport { events: decoded.events.len(), first_recorded_at, ..BatchReport::default() };
-    for (index, (receipt, event, number)) in decoded.events.iter().enumerate() {
+    let texts: Vec<&str> = decoded.events.iter().filter_map(|read| read.event.content.as_deref()).collect();
+    let mut embedded = embed(screener, &texts).into_iter();
+    for (index, read) in decoded.events.iter().enumerate() {
         if index.is_multiple_of(YIELD_EVERY) {
             std::thread::yield_now();
         }
-        let Some(assessment) = screen(screener, receipt, event, &mut report) else {
-            batch.parked.push(parked(
-                receipt,
-                &event.project_id,
-                "screen",
-                "the screener panicked".to_owned(),
-            ));
+        let Read { receipt, event, .. } = read;
+        let embedded = event.content.as_ref().and_then(|_| embedded.next()).unwrap_or_default();
+        let mut author = read.author.map(|number| &mut states.authors[number]);
+        let facts =
+            author.as_ref().map_or_else(Facts::default, |past| past.facts(event, receipt.recorded_at));
+        let Some(assessment) = screen(screener, read, &facts, &embedded, &mut report) else {
+            let reason = "the screener panicked".to_owned();
+            batch.parked.push(parked(receipt, &event.project_id, "screen", reason));
             continue;
         };
-        let session = number.map(|number| &mut sessions[number]);
+        if let Some(past) = author.as_mut() {
+            past.apply(event, receipt.recorded_at, &assessment);
+        }
+        let session = read.session.map(|number| &mut states.sessions[number]);
         let contribution = session.and_then(|s| s.apply(event, receipt.recorded_at, &assessment, half_life));
+        report.degraded += usize::from(assessment.degraded);
         if !assessment.is_clear() {
             report.risk_scores.push(assessment.risk_score.get());
+            report.categories[assessment.category as usize] += 1;
             let project = event.project_id.clone().into_owned();
             batch.assessed.push(Assessed { project, position: receipt.position, assessment, contribution });
         }
     }
     report.parked = batch.parked.len();
-    // A session whose every event was parked has no state.
-    batch.sessions =
-        decoded.keys.into_iter().zip(sessions).filter(|(_, session)| session.event_count > 0).collect();
+    // A session or an author whose every event was parked has no state.
+    let sessions = decoded.sessions.into_iter().zip(states.sessions);
+    batch.sessions = sessions.filter(|(_, session)| session.event_count > 0).collect();
+    let authors = decoded.authors.into_iter().zip(states.authors);
+    batch.authors = authors.filter(|(_, past)| *past != AuthorPast::default()).collect();
     Folded { batch, report }
+}
+
+/// What the embedding tier makes of the texts; if it panics, it did not answer.
+fn embed(screener: &dyn Screener, texts: &[&str]) -> Vec<Embedded> {
+    catch_unwind(AssertUnwindSafe(|| screener.embed(texts)))
+        .unwrap_or_else(|_| vec![Embedded::Refused; texts.len()])
 }
 
 /// After so many events others may run: a kernel that preempts only at its tick would else let the log's writer, and so
@@ -112,13 +164,14 @@ const TIMED_EVERY: usize = 64;
 /// The assessment of an event's text; `None` if the screener panicked on it.
 fn screen(
     screener: &dyn Screener,
-    receipt: &Receipt,
-    event: &Event<'_>,
+    read: &Read<'_>,
+    facts: &Facts,
+    embedded: &Embedded,
     report: &mut BatchReport,
 ) -> Option<Assessment> {
-    let Some(content) = event.content.as_deref() else { return Some(Assessment::default()) };
-    let (facts, embedded, position) = (&Facts::default(), &Embedded::Off, receipt.position);
-    let input = Input { project: &event.project_id, text: content, facts, embedded, position };
+    let Some(text) = read.event.content.as_deref() else { return Some(Assessment::default()) };
+    let position = read.receipt.position;
+    let input = Input { project: &read.event.project_id, text, facts, embedded, position };
     let started = report.screened.is_multiple_of(TIMED_EVERY).then(Instant::now);
     // The screener is pure (SC1), so a panic leaves nothing half changed behind.
     let assessment = catch_unwind(AssertUnwindSafe(|| screener.screen(&input))).ok();
@@ -141,6 +194,7 @@ fn parked(receipt: &Receipt, project: &str, step: &str, reason: String) -> Parke
 mod tests {
     use proptest::prelude::*;
     use tidegate_domain::assessment::{Category, Flag, RiskScore};
+    use tidegate_domain::event::Reference;
     use tidegate_domain::id::{EventId, Shard};
     use tidegate_domain::time::UnixMs;
 
@@ -164,32 +218,44 @@ mod tests {
         }
     }
 
-    /// Folds `records` in batches that end at `cuts`: the sessions by name, and the positions with an assessment.
-    fn folded(records: &[Stored], cuts: &[usize]) -> (HashMap<SessionKey, Session>, Vec<Position>) {
-        let (mut sessions, mut assessed, mut from) = (HashMap::new(), Vec::new(), 0);
+    type Kept = (HashMap<SessionKey, Session>, HashMap<AuthorKey, AuthorPast>, Vec<Position>);
+
+    /// Folds `records` in batches that end at `cuts`: sessions and authors by name, and the positions with an assessment.
+    fn folded(records: &[Stored], cuts: &[usize]) -> Kept {
+        let (mut sessions, mut authors, mut assessed, mut from) =
+            (HashMap::new(), HashMap::new(), Vec::new(), 0);
         for cut in cuts.iter().copied().chain([records.len()]) {
             let decoded = decode(&records[from..cut]);
-            let states =
-                decoded.keys.iter().map(|key| sessions.get(key).cloned().unwrap_or_default()).collect();
+            let states = States {
+                sessions: states(&decoded.sessions, &sessions),
+                authors: states(&decoded.authors, &authors),
+            };
             let batch = fold(decoded, states, &Measuring, HalfLife { ms: 10 }, Position(cut as u64)).batch;
             assert_eq!(batch.checkpoint, Position(cut as u64));
             sessions.extend(batch.sessions);
+            authors.extend(batch.authors);
             assessed.extend(batch.assessed.iter().map(|a| a.position));
             from = cut;
         }
-        (sessions, assessed)
+        (sessions, authors, assessed)
+    }
+
+    fn states<K: Eq + std::hash::Hash, S: Clone + Default>(keys: &[K], kept: &HashMap<K, S>) -> Vec<S> {
+        keys.iter().map(|key| kept.get(key).cloned().unwrap_or_default()).collect()
     }
 
     proptest! {
         /// Law 5: what is derived does not depend on how the log was cut into batches.
         #[test]
         fn batches_of_any_size_fold_to_the_same(
-            events in prop::collection::vec((prop::option::of("[ab]"), "x{0,3}"), 1..40), cut: (prop::sample::Index, prop::sample::Index),
+            events in prop::collection::vec((prop::option::of("[ab]"), prop::option::of("[cd]"), "x{0,3}"), 1..40), cut: (prop::sample::Index, prop::sample::Index),
         ) {
-            let record = |(at, (session, content)): (usize, &(Option<String>, String))| {
+            let record = |(at, (session, actor, content)): (usize, &(Option<String>, Option<String>, String))| {
                 let mut bytes = Vec::new();
                 let session_id = session.as_deref().map(Into::into);
-                let event = Event { project_id: "p".into(), session_id, content: Some(content.as_str().into()), ..Event::default() };
+                let actor = actor.as_deref().map(|id| Reference { id: id.into(), kind: None });
+                let content = Some(content.as_str().into());
+                let event = Event { project_id: "p".into(), session_id, actor, content, ..Event::default() };
                 record::encode(&event, &mut bytes);
                 stored(at as u64, bytes)
             };
@@ -198,8 +264,8 @@ mod tests {
             cuts.sort_unstable();
             let whole = folded(&records, &[]);
             prop_assert_eq!(&folded(&records, &cuts), &whole);
-            let risky = events.iter().enumerate().filter(|(_, (_, text))| !text.is_empty());
-            prop_assert_eq!(whole.1, risky.map(|(at, _)| Position(at as u64)).collect::<Vec<_>>());
+            let risky = events.iter().enumerate().filter(|(_, (.., text))| !text.is_empty());
+            prop_assert_eq!(whole.2, risky.map(|(at, _)| Position(at as u64)).collect::<Vec<_>>());
         }
     }
 
@@ -239,8 +305,11 @@ mod tests {
     fn a_poison_event_is_parked_and_its_neighbours_go_on() {
         let records = [message(0, "hello"), message(1, "poison"), stored(2, vec![99]), message(3, "bye")];
         let decoded = decode(&records);
-        let sessions = vec![Session::default(); decoded.keys.len()];
-        let folded = fold(decoded, sessions, &Touchy, HalfLife { ms: 1 }, Position(4)).batch;
+        let states = States {
+            sessions: vec![Session::default(); decoded.sessions.len()],
+            authors: vec![AuthorPast::default(); decoded.authors.len()],
+        };
+        let folded = fold(decoded, states, &Touchy, HalfLife { ms: 1 }, Position(4)).batch;
         let mut parked: Vec<_> = folded.parked.iter().map(|p| (p.position.0, p.step.as_str())).collect();
         parked.sort_unstable();
         assert_eq!(parked, [(1, "screen"), (2, "decode")]);

@@ -4,23 +4,26 @@
 //! makes an ack wait. A failed commit is tried again with the same batch until it goes through or the pipeline is
 //! stopped: nothing is skipped.
 
+mod cache;
 mod fold;
-mod sessions;
 mod whole_log;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tidegate_domain::assessment::Screener;
+use tidegate_domain::assessment::{Category, Screener};
+use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{Feed, LogError, Stored, Views, ViewsError};
 use tidegate_domain::risk::HalfLife;
+use tidegate_domain::session::{Session, SessionKey};
 use tidegate_domain::time::UnixMs;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use fold::Folded;
-use sessions::SessionCache;
+use crate::labels::{Labels, LabelsError};
+use cache::Cache;
+use fold::{Folded, States};
 pub use whole_log::WholeLog;
 
 /// Shortest and longest pause before a failed step is tried again.
@@ -34,8 +37,8 @@ const GATHERING_MIN: Duration = Duration::from_millis(10);
 const GATHERING_MAX: Duration = Duration::from_millis(25);
 /// Events of a batch for which the pause is longer by [`GATHERING_MIN`].
 const GATHERING_STEP_EVENTS: u32 = 200;
-/// Sessions kept in memory between batches.
-const CACHED_SESSIONS_MAX: usize = 20_000;
+/// Sessions, and authors, kept in memory between batches.
+const CACHED_MAX: usize = 20_000;
 
 /// What became of one batch.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +49,10 @@ pub struct BatchReport {
     pub risk_scores: Vec<f64>,
     /// Texts screened, clear ones too.
     pub screened: usize,
+    /// Texts of each category, by its code, that were not clear.
+    pub categories: [usize; Category::ALL.len()],
+    /// Texts that a tier which is switched on did not answer for.
+    pub degraded: usize,
     /// Events parked.
     pub parked: usize,
     /// Time that screening took, of a sample of the texts.
@@ -73,6 +80,8 @@ enum StepError {
     Log(#[from] LogError),
     #[error(transparent)]
     Views(#[from] ViewsError),
+    #[error(transparent)]
+    Labels(#[from] LabelsError),
 }
 
 /// How long the next batch gathers after one of `events`: the busier, the longer.
@@ -81,15 +90,30 @@ fn gathering(events: u64) -> Duration {
     (GATHERING_MIN * steps.max(1)).min(GATHERING_MAX)
 }
 
+/// What a pipeline works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// The records of one shard.
+    pub feed: Arc<dyn Feed>,
+    /// Where they are folded to.
+    pub views: Arc<dyn Views>,
+    /// Assesses texts.
+    pub screener: Arc<dyn Screener>,
+    /// The labels of the log, which count for the texts after them; `None`: nobody labels.
+    pub labels: Option<Arc<Labels>>,
+    /// Hears of each batch.
+    pub observer: Arc<dyn Observer>,
+    /// How fast session risk fades.
+    pub half_life: HalfLife,
+    /// Log read and committed at once.
+    pub batch_max_bytes: usize,
+}
+
 /// Folds the log of one shard into Views.
 pub struct Pipeline {
-    feed: Arc<dyn Feed>,
-    views: Arc<dyn Views>,
-    screener: Arc<dyn Screener>,
-    observer: Arc<dyn Observer>,
-    half_life: HalfLife,
-    batch_max_bytes: usize,
-    cache: SessionCache,
+    parts: Parts,
+    sessions: Cache<SessionKey, Session>,
+    authors: Cache<AuthorKey, AuthorPast>,
     checkpoint: watch::Sender<Position>,
     /// A commit failed. It may have gone through all the same, so Views are asked before anything is folded again.
     is_unsure: bool,
@@ -97,27 +121,10 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// A pipeline that goes on where Views' checkpoint stands.
-    pub async fn open(
-        feed: Arc<dyn Feed>,
-        views: Arc<dyn Views>,
-        screener: Arc<dyn Screener>,
-        observer: Arc<dyn Observer>,
-        half_life: HalfLife,
-        batch_max_bytes: usize,
-    ) -> Result<Self, ViewsError> {
-        let checkpoint = watch::Sender::new(views.checkpoint().await?);
-        let cache = SessionCache::new(CACHED_SESSIONS_MAX);
-        Ok(Self {
-            feed,
-            views,
-            screener,
-            observer,
-            half_life,
-            batch_max_bytes,
-            cache,
-            checkpoint,
-            is_unsure: false,
-        })
+    pub async fn open(parts: Parts) -> Result<Self, ViewsError> {
+        let checkpoint = watch::Sender::new(parts.views.checkpoint().await?);
+        let (sessions, authors) = (Cache::new(CACHED_MAX), Cache::new(CACHED_MAX));
+        Ok(Self { parts, sessions, authors, checkpoint, is_unsure: false })
     }
 
     /// The first position not yet folded, as it moves.
@@ -133,7 +140,7 @@ impl Pipeline {
                 Ok(0) => {
                     let from = *self.checkpoint.borrow();
                     tokio::select! {
-                        () = self.feed.wait_past(from) => {}
+                        () = self.parts.feed.wait_past(from) => {}
                         () = stop.cancelled() => {}
                     }
                 }
@@ -177,11 +184,11 @@ impl Pipeline {
     /// Folds one batch; the number of positions it went on.
     async fn step(&mut self) -> Result<u64, StepError> {
         if self.is_unsure {
-            self.checkpoint.send_replace(self.views.checkpoint().await?);
+            self.checkpoint.send_replace(self.parts.views.checkpoint().await?);
             self.is_unsure = false;
         }
         let from = *self.checkpoint.borrow();
-        let page = self.feed.read(from, self.batch_max_bytes).await?;
+        let page = self.parts.feed.read(from, self.parts.batch_max_bytes).await?;
         let next = page.next.unwrap_or(from).max(from);
         if next == from {
             return Ok(0);
@@ -189,26 +196,34 @@ impl Pipeline {
         let started = Instant::now();
         let folded = self.fold(&page.records, next).await?;
         let Folded { batch, mut report } = folded;
-        if let Err(error) = self.views.commit(&batch).await {
+        if let Err(error) = self.parts.views.commit(&batch).await {
             // The cache may be ahead of what is committed.
-            self.cache.clear();
+            self.sessions.clear();
+            self.authors.clear();
             self.is_unsure = true;
             return Err(error.into());
         }
-        self.cache.put(batch.sessions);
+        self.sessions.put(batch.sessions);
+        self.authors.put(batch.authors);
         (report.total, report.from, report.next) = (started.elapsed(), from, next);
-        self.observer.committed(&report);
+        self.parts.observer.committed(&report);
         self.checkpoint.send_replace(next);
-        self.feed.folded(next).await;
+        self.parts.feed.folded(next).await;
         Ok(next.0 - from.0)
     }
 
-    async fn fold(&mut self, records: &[Stored], next: Position) -> Result<Folded, ViewsError> {
+    async fn fold(&mut self, records: &[Stored], next: Position) -> Result<Folded, StepError> {
+        let Parts { views, screener, labels, half_life, .. } = &self.parts;
+        if let Some(labels) = labels {
+            labels.catch_up(next).await?;
+        }
         let decoded = fold::decode(records);
-        let missing = self.cache.missing(&decoded.keys);
-        let loaded = self.views.load_sessions(&missing).await?;
-        let sessions = self.cache.take(&decoded.keys, missing.into_iter().zip(loaded));
-        Ok(fold::fold(decoded, sessions, self.screener.as_ref(), self.half_life, next))
+        let (new_sessions, new_authors) =
+            (self.sessions.missing(&decoded.sessions), self.authors.missing(&decoded.authors));
+        let loaded = (views.load_sessions(&new_sessions).await?, views.load_authors(&new_authors).await?);
+        let sessions = self.sessions.take(&decoded.sessions, new_sessions.into_iter().zip(loaded.0));
+        let authors = self.authors.take(&decoded.authors, new_authors.into_iter().zip(loaded.1));
+        Ok(fold::fold(decoded, States { sessions, authors }, screener.as_ref(), *half_life, next))
     }
 }
 

@@ -126,17 +126,16 @@ impl Worker {
     }
 
     async fn start(&self, lease: Lease) -> Result<Held, StartError> {
-        let Folding { screener, observer, half_life, batch_max_bytes, streams, .. } = self.folding.clone();
         let log: Arc<dyn Feed> = Arc::new(self.stores.log.feed(lease.shard));
         let views: Arc<dyn Views> = Arc::new(self.stores.views.of(lease));
-        let feed = match streams {
+        let feed = match &self.folding.streams {
             Some(Streams { transport, stats, .. }) => {
                 let worker = format!("{}-{}", self.name, lease.epoch);
-                Arc::new(RedisFeed::open(Arc::clone(&log), &transport, lease.shard, &worker, &stats)) as _
+                Arc::new(RedisFeed::open(Arc::clone(&log), transport, lease.shard, &worker, stats)) as _
             }
             None => Arc::clone(&log),
         };
-        let pipeline = Pipeline::open(feed, views, screener, observer, half_life, batch_max_bytes).await?;
+        let pipeline = Pipeline::open(self.folding.parts(feed, views)).await?;
         let mut router = JoinSet::new();
         let views: Arc<dyn Views> = self.stores.views.clone();
         if let Some(routes) = self.folding.router(lease.shard, log, views, &pipeline) {

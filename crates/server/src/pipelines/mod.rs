@@ -13,7 +13,8 @@ use tidegate_domain::assessment::Screener;
 use tidegate_domain::id::{Position, Shard};
 use tidegate_domain::ports::{Entropy, Feed, Views};
 use tidegate_domain::risk::HalfLife;
-use tidegate_engine::pipeline::{Observer, Pipeline, WholeLog};
+use tidegate_engine::labels::Labels;
+use tidegate_engine::pipeline::{Observer, Parts, Pipeline, WholeLog};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,6 +35,8 @@ pub use whole::open as open_whole;
 pub struct Folding {
     /// Assesses texts.
     pub screener: Arc<dyn Screener>,
+    /// The labels of the log.
+    pub labels: Arc<Labels>,
     /// Hears of each batch.
     pub observer: Arc<dyn Observer>,
     /// How fast session risk fades.
@@ -49,6 +52,19 @@ pub struct Folding {
 }
 
 impl Folding {
+    /// The parts of a pipeline from `feed` to `views`.
+    fn parts(&self, feed: Arc<dyn Feed>, views: Arc<dyn Views>) -> Parts {
+        Parts {
+            feed,
+            views,
+            screener: Arc::clone(&self.screener),
+            labels: Some(Arc::clone(&self.labels)),
+            observer: Arc::clone(&self.observer),
+            half_life: self.half_life,
+            batch_max_bytes: self.batch_max_bytes,
+        }
+    }
+
     /// Who routes what `pipeline` folds, if there is a transport.
     fn router(
         &self,

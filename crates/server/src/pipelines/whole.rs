@@ -13,6 +13,5 @@ pub async fn open(
     views: Arc<dyn Views>,
     folding: &Folding,
 ) -> Result<Pipeline, ViewsError> {
-    let Folding { screener, observer, half_life, batch_max_bytes, .. } = folding.clone();
-    Pipeline::open(Arc::new(WholeLog(log)), views, screener, observer, half_life, batch_max_bytes).await
+    Pipeline::open(folding.parts(Arc::new(WholeLog(log)), views)).await
 }

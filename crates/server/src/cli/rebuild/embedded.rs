@@ -8,7 +8,7 @@ use tidegate_domain::ports::EventLog;
 use tidegate_engine::pipeline::WholeLog;
 use tidegate_store_embedded::views::EmbeddedViews;
 
-use super::{can_be_compared, differences, fold, say_compared, say_rebuilt};
+use super::{Rules, can_be_compared, differences, fold, say_compared, say_rebuilt};
 use crate::app;
 use crate::cli::command::RebuildArgs;
 use crate::config::Config;
@@ -28,20 +28,19 @@ pub(super) async fn run(args: &RebuildArgs, config: &Config) -> anyhow::Result<(
     remove(&draft)?;
     let version = app::fold_version(screener.as_ref());
     let rebuilt = Arc::new(EmbeddedViews::open(&draft, app::half_life(config), &version)?);
+    let rules = Rules::open(screener, stores.log.clone(), stores.control.clone()).await?;
     let log = Arc::new(WholeLog(stores.log.clone()));
-    fold(log.clone(), rebuilt.clone(), screener.clone(), config)
-        .await
-        .context("the log could not be folded")?;
+    fold(log.clone(), rebuilt.clone(), &rules, config).await.context("the log could not be folded")?;
     let events = stores.log.tail().0 - first.0;
     if args.check {
         // The old ones may trail the log after a crash; they are compared as they will be after the next start.
-        fold(log, stores.views.clone(), screener, config).await.context("the log could not be folded")?;
+        fold(log, stores.views.clone(), &rules, config).await.context("the log could not be folded")?;
         let differences = differences(stores.views.as_ref(), rebuilt.as_ref()).await?;
         drop(rebuilt);
         remove(&draft)?;
         return say_compared(args, events, &differences);
     }
-    drop((log, rebuilt, stores));
+    drop((log, rebuilt, rules, stores));
     std::fs::remove_file(dir.join(VIEWS_FILE)).context("the old views cannot be removed")?;
     remove(&dir.join(VIEWS_FILE))?;
     std::fs::rename(&draft, dir.join(VIEWS_FILE)).context("the new views cannot take their place")?;

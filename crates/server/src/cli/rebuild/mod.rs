@@ -9,13 +9,31 @@ use anyhow::bail;
 use serde_json::json;
 use tidegate_domain::assessment::Screener;
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{Feed, Views};
-use tidegate_engine::pipeline::{BatchReport, Observer, Pipeline};
+use tidegate_domain::ports::{Control, EventLog, Feed, Views};
+use tidegate_engine::labels::Labels;
+use tidegate_engine::pipeline::{BatchReport, Observer, Parts, Pipeline};
 
 use super::command::RebuildArgs;
 use super::out;
 use crate::app;
 use crate::config::Config;
+
+/// What texts are screened by.
+struct Rules {
+    screener: Arc<dyn Screener>,
+    labels: Arc<Labels>,
+}
+
+impl Rules {
+    async fn open(
+        screener: Arc<dyn Screener>,
+        log: Arc<dyn EventLog>,
+        control: Arc<dyn Control>,
+    ) -> anyhow::Result<Self> {
+        let labels = Labels::open(log, control, Arc::clone(&screener)).await?;
+        Ok(Self { screener, labels: Arc::new(labels) })
+    }
+}
 
 struct Silent;
 
@@ -46,12 +64,19 @@ fn can_be_compared(first: Position) -> anyhow::Result<()> {
 async fn fold(
     feed: Arc<dyn Feed>,
     views: Arc<dyn Views>,
-    screener: Arc<dyn Screener>,
+    rules: &Rules,
     config: &Config,
 ) -> anyhow::Result<()> {
-    let bytes = config.pipeline.batch_max_bytes;
-    let mut pipeline =
-        Pipeline::open(feed, views, screener, Arc::new(Silent), app::half_life(config), bytes).await?;
+    let mut pipeline = Pipeline::open(Parts {
+        feed,
+        views,
+        screener: Arc::clone(&rules.screener),
+        labels: Some(Arc::clone(&rules.labels)),
+        observer: Arc::new(Silent),
+        half_life: app::half_life(config),
+        batch_max_bytes: config.pipeline.batch_max_bytes,
+    })
+    .await?;
     pipeline.catch_up(|_| {}).await.map_err(|error| anyhow::anyhow!(error))
 }
 

@@ -12,7 +12,7 @@ use tidegate_domain::assessment::Screener;
 use tidegate_domain::ports::{EventLog, Views};
 use tidegate_store_postgres::views::{Lease, Leases, PostgresViews};
 
-use super::{can_be_compared, differences, fold, say_compared, say_rebuilt};
+use super::{Rules, can_be_compared, differences, fold, say_compared, say_rebuilt};
 use crate::app;
 use crate::cli::command::RebuildArgs;
 use crate::config::Config;
@@ -38,11 +38,12 @@ async fn rebuild(
     stores: &PostgresStores,
     screener: Arc<dyn Screener>,
 ) -> anyhow::Result<()> {
+    let rules = &Rules::open(screener, stores.log.clone(), stores.control.clone()).await?;
     let (first, events) = (stores.log.first(), stores.log.tail().0 - stores.log.first().0);
     stores.views.require_rules().await?;
     if !args.check {
         stores.views.empty().await.context("the views cannot be emptied")?;
-        with_leases(&stores.views, stores, &screener, config, false).await?;
+        with_leases(&stores.views, stores, rules, config, false).await?;
         while stores.views.checkpoint().await? < stores.log.tail() {
             tokio::time::sleep(PAUSE).await;
         }
@@ -50,24 +51,21 @@ async fn rebuild(
         return Ok(());
     }
     can_be_compared(first)?;
-    let kept = with_leases(&stores.views, stores, &screener, config, true);
+    let kept = with_leases(&stores.views, stores, rules, config, true);
     let leases = kept.await?;
     let renewed = stores.views.leases(WORKER, LEASE_TTL);
-    let compared = renewing(&renewed, compare(stores, &screener, config)).await;
+    let compared = renewing(&renewed, compare(stores, rules, config)).await;
     give_up(&stores.views, &leases).await?;
     stores.database.drop_draft_of_views().await?;
     say_compared(args, events, &compared?)
 }
 
-async fn compare(
-    stores: &PostgresStores,
-    screener: &Arc<dyn Screener>,
-    config: &Config,
-) -> anyhow::Result<Vec<String>> {
-    let (draft, version) = (stores.database.draft_of_views().await?, app::fold_version(screener.as_ref()));
+async fn compare(stores: &PostgresStores, rules: &Rules, config: &Config) -> anyhow::Result<Vec<String>> {
+    let (draft, version) =
+        (stores.database.draft_of_views().await?, app::fold_version(rules.screener.as_ref()));
     let draft = PostgresViews::open(draft, stores.log.shards(), app::half_life(config), &version).await?;
     draft.require_rules().await?;
-    with_leases(&draft, stores, screener, config, true).await.context("the log could not be folded")?;
+    with_leases(&draft, stores, rules, config, true).await.context("the log could not be folded")?;
     differences(stores.views.as_ref(), &draft).await
 }
 
@@ -75,7 +73,7 @@ async fn compare(
 async fn with_leases(
     views: &PostgresViews,
     stores: &PostgresStores,
-    screener: &Arc<dyn Screener>,
+    rules: &Rules,
     config: &Config,
     all: bool,
 ) -> anyhow::Result<Vec<Lease>> {
@@ -98,7 +96,7 @@ async fn with_leases(
     let folding = async {
         for lease in &held {
             let feed = Arc::new(stores.log.feed(lease.shard));
-            fold(feed, Arc::new(views.of(*lease)), Arc::clone(screener), config).await?;
+            fold(feed, Arc::new(views.of(*lease)), rules, config).await?;
         }
         anyhow::Ok(())
     };

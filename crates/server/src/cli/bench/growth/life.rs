@@ -9,7 +9,7 @@ use tidegate_domain::filter::{EventCursor, EventFilter, Order};
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{AppendBatch, Appended, EventLog, Views};
 use tidegate_engine::intake::{FingerprintRule, Intake};
-use tidegate_engine::pipeline::{BatchReport, Observer, Pipeline, WholeLog};
+use tidegate_engine::pipeline::{BatchReport, Observer, Parts, Pipeline, WholeLog};
 use tidegate_engine::query::{Limits, Query};
 use tidegate_store_embedded::disk::RealDisk;
 use tidegate_store_embedded::log::SegmentLog;
@@ -123,9 +123,16 @@ impl Life {
         let views: Arc<dyn Views> =
             Arc::new(EmbeddedViews::open(&self.data.join(VIEWS_FILE), half_life, &version)?);
         let log = Arc::new(WholeLog(Arc::clone(&self.log) as Arc<dyn EventLog>));
-        let bytes = self.config.pipeline.batch_max_bytes;
-        let pipeline =
-            Pipeline::open(log, Arc::clone(&views), screener, Arc::new(Silent), half_life, bytes).await?;
+        let pipeline = Pipeline::open(Parts {
+            feed: log,
+            views: Arc::clone(&views),
+            screener,
+            labels: None,
+            observer: Arc::new(Silent),
+            half_life,
+            batch_max_bytes: self.config.pipeline.batch_max_bytes,
+        })
+        .await?;
         Ok((views, pipeline))
     }
 

@@ -1,36 +1,32 @@
-//! The sessions of recent batches in memory: two generations, so that the memory is bounded and the busy ones stay.
+//! The states of recent batches in memory, of sessions or authors: two generations, so that the memory is bounded and the
+//! busy ones stay.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
-use tidegate_domain::session::{Session, SessionKey};
-
-/// Sessions by key, at most about `capacity` of them.
-pub(super) struct SessionCache {
-    young: HashMap<SessionKey, Session>,
-    old: HashMap<SessionKey, Session>,
+/// States by key, at most about `capacity` of them.
+pub(super) struct Cache<K, S> {
+    young: HashMap<K, S>,
+    old: HashMap<K, S>,
     capacity: usize,
 }
 
-impl SessionCache {
+impl<K: Clone + Eq + Hash, S: Default> Cache<K, S> {
     pub(super) fn new(capacity: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), capacity }
     }
 
     /// Those of `keys` that are not here.
-    pub(super) fn missing(&self, keys: &[SessionKey]) -> Vec<SessionKey> {
+    pub(super) fn missing(&self, keys: &[K]) -> Vec<K> {
         keys.iter()
             .filter(|key| !self.young.contains_key(key) && !self.old.contains_key(key))
             .cloned()
             .collect()
     }
 
-    /// Takes the sessions of `keys` out, in order; those not here come from `loaded`, and new ones are empty.
-    pub(super) fn take(
-        &mut self,
-        keys: &[SessionKey],
-        loaded: impl Iterator<Item = (SessionKey, Option<Session>)>,
-    ) -> Vec<Session> {
-        let mut loaded: HashMap<SessionKey, Option<Session>> = loaded.collect();
+    /// Takes the states of `keys` out, in order; those not here come from `loaded`, and new ones are empty.
+    pub(super) fn take(&mut self, keys: &[K], loaded: impl Iterator<Item = (K, Option<S>)>) -> Vec<S> {
+        let mut loaded: HashMap<K, Option<S>> = loaded.collect();
         keys.iter()
             .map(|key| {
                 let cached = self.young.remove(key).or_else(|| self.old.remove(key));
@@ -40,8 +36,8 @@ impl SessionCache {
     }
 
     /// Puts back what a batch changed.
-    pub(super) fn put(&mut self, sessions: Vec<(SessionKey, Session)>) {
-        self.young.extend(sessions);
+    pub(super) fn put(&mut self, states: Vec<(K, S)>) {
+        self.young.extend(states);
         if self.young.len() * 2 > self.capacity {
             self.old = std::mem::take(&mut self.young);
         }
@@ -56,6 +52,7 @@ impl SessionCache {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tidegate_domain::session::{Session, SessionKey};
 
     use super::*;
 
@@ -63,7 +60,7 @@ mod tests {
         /// With what was committed behind it, the cache answers as if it held everything.
         #[test]
         fn a_session_is_never_older_than_its_last_batch(batches in prop::collection::vec(prop::collection::btree_set(0usize..12, 1..5), 1..30)) {
-            let mut cache = SessionCache::new(6);
+            let mut cache = Cache::<SessionKey, Session>::new(6);
             let mut committed: HashMap<SessionKey, Session> = HashMap::new();
             for batch in batches {
                 let keys: Vec<_> = batch.into_iter().map(key).collect();
@@ -86,7 +83,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_the_busy_session_stays() {
-        let mut cache = SessionCache::new(100);
+        let mut cache = Cache::<SessionKey, Session>::new(100);
         for n in 1..10_000 {
             let busy = cache.take(&[key(0)], std::iter::empty()).remove(0);
             let counted = Session { event_count: busy.event_count + 1, ..busy };
