@@ -289,6 +289,16 @@ pub trait Screener: Send + Sync {
         vec![Embedded::Off; texts.len()]
     }
 
+    /// True if [`Screener::embed`] may take longer than a caller without a thread of its own should wait.
+    fn may_block(&self) -> bool {
+        false
+    }
+
+    /// How like `text` each of `others` is: the cosine of their vectors, -1..1; in order. May block.
+    fn similarities(&self, _text: &str, others: &[&str]) -> Vec<f64> {
+        vec![0.0; others.len()]
+    }
+
     /// Takes labels in, in any order and as often as they come; a label counts for texts after its position.
     fn learn(&self, _labels: &[Label]) {}
 

@@ -107,6 +107,11 @@ pub struct RemovedData {
     pub exemplar: Position,
 }
 
+/// Text that every database takes: none of them keeps a NUL.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 impl Label {
     /// What `event`, stored as `receipt` says, means; `None` if it is no label, or not one that the server wrote.
     pub fn of(event: &Event<'_>, receipt: &Receipt) -> Option<Self> {
@@ -120,10 +125,10 @@ impl Label {
                     project,
                     id: receipt.id.to_string(),
                     category: added.category,
-                    text: added.text.into_owned(),
+                    text: storable(&added.text),
                     event_id: added.event_id.map(Cow::into_owned),
-                    labelled_by: event.actor.as_ref().map(|actor| actor.id.clone().into_owned()),
-                    note: added.note.map(Cow::into_owned),
+                    labelled_by: event.actor.as_ref().map(|actor| storable(&actor.id)),
+                    note: added.note.map(|note| storable(&note)),
                     created_at: receipt.recorded_at,
                     removed: None,
                 }))

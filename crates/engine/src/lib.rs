@@ -2,7 +2,9 @@
 
 pub mod access;
 pub mod intake;
+pub mod labelling;
 pub mod labels;
 pub mod live;
 pub mod pipeline;
 pub mod query;
+pub mod similar;

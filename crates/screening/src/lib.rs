@@ -86,3 +86,15 @@ impl Screener for LexicalScreener {
         &self.version
     }
 }
+
+/// What a flag of this `code` means, in words.
+pub fn reason(code: &str) -> &'static str {
+    match code {
+        "all_caps_spam" => "most letters are capitals",
+        "offensive_language" => "words that offend",
+        "repeated_characters" => "one character many times in a row",
+        "repeated_punctuation" => "exclamation or question marks in a row",
+        "targeting_behavior" => "words that address the reader",
+        _ => "a rule of another version fired",
+    }
+}

@@ -9,6 +9,7 @@ use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, Views};
 use tidegate_domain::risk::HalfLife;
 use tidegate_engine::access::Access;
 use tidegate_engine::intake::{Intake, Mask, MaskRule, RegexMask};
+use tidegate_engine::labelling::Labelling;
 use tidegate_engine::labels::Labels;
 use tidegate_engine::query::{Limits, Query};
 use tidegate_screening::{LexicalScreener, Lexicon};
@@ -44,8 +45,8 @@ pub struct App {
     pub views: Arc<dyn Views>,
     /// Assesses texts.
     pub screener: Arc<dyn Screener>,
-    /// What people said of texts.
-    pub labels: Arc<Labels>,
+    /// Takes what people say of texts.
+    pub labelling: Labelling,
     /// Projects, keys and exemplars.
     pub control: Arc<dyn Control>,
     /// Counts.
@@ -203,8 +204,14 @@ pub async fn assemble(
         access,
         log,
         views,
+        labelling: Labelling {
+            labels,
+            control: Arc::clone(&control),
+            screener: Arc::clone(&screener),
+            neighbour_similarity_min: config.screening.similarity_min,
+            window_events: config.screening.similar_window_events,
+        },
         screener,
-        labels,
         control,
         metrics,
         tracer,

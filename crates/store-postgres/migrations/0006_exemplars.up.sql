@@ -14,6 +14,8 @@ CREATE TABLE control.exemplars (
 
 CREATE INDEX exemplars_by_project ON control.exemplars (project, position);
 
+CREATE INDEX exemplars_by_event ON control.exemplars (project, event_id) WHERE event_id IS NOT NULL;
+
 -- Apart from the exemplars: of two workers, one may tell of a removal before the other has told of the label.
 CREATE TABLE control.exemplar_removals (
     exemplar bigint           NOT NULL,

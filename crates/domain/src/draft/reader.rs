@@ -41,7 +41,7 @@ impl<'r> FieldReader<'r> {
     }
 
     /// Keeps an error about the event as a whole.
-    fn refuse_whole(&mut self, code: &'static str, detail: impl Into<Cow<'static, str>>) {
+    pub fn refuse_whole(&mut self, code: &'static str, detail: impl Into<Cow<'static, str>>) {
         self.push(FieldError::new("", code, detail));
     }
 

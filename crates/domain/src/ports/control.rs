@@ -164,10 +164,12 @@ pub trait Control: Send + Sync {
     /// The exemplars of all projects, removed ones too, by position.
     async fn all_exemplars(&self) -> Result<Vec<Exemplar>, ControlError>;
 
-    /// A project's exemplars, removed ones too, newest first from position `from` down; at most `max`.
+    /// A project's exemplars, removed ones too, newest first from position `from` down; at most `max`. Only those of one
+    /// event, if it is named.
     async fn exemplars(
         &self,
         project: &str,
+        event_id: Option<&str>,
         from: Position,
         max: usize,
     ) -> Result<Vec<Exemplar>, ControlError>;

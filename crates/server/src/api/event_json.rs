@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate_domain::assessment::{Assessment, Flag};
+use tidegate_domain::assessment::{Assessment, CategoryScore, Flag, RiskScore, SimilarExemplar};
 use tidegate_domain::event::{Event, Reference};
 use tidegate_domain::record;
 use tidegate_domain::time::UnixMs;
@@ -76,8 +76,38 @@ pub struct AssessmentJson {
     pub confidence: f64,
     /// The rules that fired, strongest first.
     pub flags: Vec<FlagJson>,
+    /// How likely the text is of each category, the likeliest first: it may be of several.
+    pub scores: Vec<CategoryScoreJson>,
+    /// What rules and classifiers say alone.
+    pub heuristic_score: f64,
+    /// What labelled texts near it say; `null` if none is near.
+    pub embedding_score: Option<f64>,
+    /// Labelled texts near it, the nearest first.
+    pub similar: Vec<SimilarExemplarJson>,
+    /// True if a tier that is switched on did not answer.
+    pub degraded: bool,
     /// The rules' version.
     pub model_version: String,
+}
+
+/// How likely a text is of one category.
+#[derive(Serialize, ToSchema)]
+pub struct CategoryScoreJson {
+    /// The category.
+    pub category: &'static str,
+    /// 0..1, calibrated.
+    pub probability: f64,
+}
+
+/// A labelled text near another.
+#[derive(Serialize, ToSchema)]
+pub struct SimilarExemplarJson {
+    /// What it was labelled.
+    pub category: &'static str,
+    /// Where its label lies in the log.
+    pub position: u64,
+    /// Cosine of the two texts' vectors, -1..1.
+    pub similarity: f64,
 }
 
 /// A rule that fired.
@@ -85,6 +115,8 @@ pub struct AssessmentJson {
 pub struct FlagJson {
     /// Its name, for example `offensive_language`.
     pub code: String,
+    /// What it means, in words.
+    pub reason: &'static str,
     /// What it added to the score.
     pub weight: f64,
     /// Where, in characters (Unicode code points) of the content; the first 16 places.
@@ -108,8 +140,26 @@ impl AssessmentJson {
             category: assessment.category.name(),
             confidence: assessment.confidence,
             flags: assessment.flags.iter().map(|flag| FlagJson::new(flag, content)).collect(),
+            scores: assessment.scores.iter().map(CategoryScoreJson::from).collect(),
+            heuristic_score: assessment.heuristic_score.get(),
+            embedding_score: assessment.embedding_score.map(RiskScore::get),
+            similar: assessment.similar.iter().map(SimilarExemplarJson::from).collect(),
+            degraded: assessment.degraded,
             model_version: model_version.to_owned(),
         }
+    }
+}
+
+impl From<&CategoryScore> for CategoryScoreJson {
+    fn from(score: &CategoryScore) -> Self {
+        Self { category: score.category.name(), probability: score.probability }
+    }
+}
+
+impl From<&SimilarExemplar> for SimilarExemplarJson {
+    fn from(similar: &SimilarExemplar) -> Self {
+        let (category, position) = (similar.category.name(), similar.exemplar.0);
+        Self { category, position, similarity: similar.similarity }
     }
 }
 
@@ -118,7 +168,12 @@ impl FlagJson {
         let chars = |end: usize| content.get(..end).map_or(0, |before| before.chars().count());
         let spans =
             flag.spans.iter().map(|s| SpanJson { start: chars(s.start), end: chars(s.end) }).collect();
-        Self { code: flag.code.clone().into_owned(), weight: flag.weight, spans }
+        Self {
+            reason: tidegate_screening::reason(&flag.code),
+            code: flag.code.clone().into_owned(),
+            weight: flag.weight,
+            spans,
+        }
     }
 }
 

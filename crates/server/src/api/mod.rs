@@ -3,8 +3,12 @@
 pub mod docs;
 pub mod event_json;
 pub mod events;
+pub mod exemplars;
+mod fields;
+mod label_body;
 pub mod quarantine;
 pub mod screen;
 pub mod sessions;
+pub mod similar;
 pub mod stream;
 pub mod system;

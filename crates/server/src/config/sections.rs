@@ -221,6 +221,10 @@ pub struct Screening {
     pub offensive_words: Vec<String>,
     /// Words that address someone; empty for the built-in list.
     pub targeting_words: Vec<String>,
+    /// Cosine from which two texts are like each other, in (0, 1].
+    pub similarity_min: f64,
+    /// Newest events that a text is compared with.
+    pub similar_window_events: usize,
 }
 
 /// `[masking]`

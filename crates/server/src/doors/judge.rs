@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use tidegate_domain::draft::{FieldReader, MEMBERS_MAX, RawFields};
 use tidegate_domain::event::Event;
 use tidegate_domain::fault::FieldError;
+use tidegate_domain::label;
 use tidegate_domain::ports::{AppendBatch, AppendError, Appended, Receipt};
 use tidegate_engine::intake::FingerprintRule;
 
@@ -94,6 +95,10 @@ fn read<'a>(
     let mut reader = FieldReader::new(door.limits, door.now);
     let parsed = parse(app, door, fields, &mut reader);
     match parsed {
+        Some((event, _)) if label::is_reserved(&event.event_type) => {
+            let detail = "this type is the server's own: label an event with POST /v1/events/{id}/label";
+            Err(vec![FieldError::new("/type", "reserved", detail)])
+        }
         Some(parsed) if reader.errors.is_empty() => Ok(parsed),
         _ => Err(reader.errors),
     }

@@ -37,6 +37,13 @@ pub struct ToIngest;
 /// Reading events, sessions and screenings.
 pub struct ToRead;
 
+/// Changing settings of the project: labels are.
+pub struct ToWrite;
+
+impl Needs for ToWrite {
+    const SCOPE: Scope = Scope::Write;
+}
+
 impl Needs for ToIngest {
     const SCOPE: Scope = Scope::Ingest;
 }

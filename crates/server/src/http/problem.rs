@@ -6,7 +6,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidegate_domain::fault::FieldError;
 use tidegate_domain::ports::{AppendError, ControlError, LogError, ViewsError};
+use tidegate_engine::labelling::LabellingError;
+use tidegate_engine::labels::LabelsError;
 use tidegate_engine::query::QueryError;
+use tidegate_engine::similar::SimilarEvent;
 use utoipa::{IntoResponses, ToSchema};
 
 /// The kind of a problem whose cause is a store.
@@ -247,6 +250,35 @@ impl From<QueryError> for Problem {
         match &error {
             QueryError::Log(cause) => Self::unavailable(cause, "the log could not be read"),
             QueryError::Views(cause) => Self::unavailable(cause, "the views could not be read"),
+        }
+    }
+}
+
+impl From<LabellingError> for Problem {
+    fn from(error: LabellingError) -> Self {
+        let detail = error.to_string();
+        match error {
+            LabellingError::NeedsConfirmation { neighbours, .. } => {
+                let near = |near: &SimilarEvent| near.found.stored.receipt.id.to_string();
+                let near: Vec<_> = neighbours.iter().map(near).collect();
+                let detail =
+                    format!("{detail}: {}; send confirm: true to label it all the same", near.join(", "));
+                Self::new(StatusCode::CONFLICT, "label-needs-confirmation", detail)
+            }
+            LabellingError::Append(error) => error.into(),
+            LabellingError::Query(error) => error.into(),
+            LabellingError::Labels(error) => error.into(),
+            LabellingError::Control(error) => error.into(),
+            LabellingError::NoReceipt => Self::internal(&error),
+        }
+    }
+}
+
+impl From<LabelsError> for Problem {
+    fn from(error: LabelsError) -> Self {
+        match error {
+            LabelsError::Log(error) => error.into(),
+            LabelsError::Control(error) => error.into(),
         }
     }
 }

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::Problem;
 use super::observe::Observe;
-use crate::api::{events, quarantine, screen, sessions, stream, system};
+use crate::api::{events, exemplars, quarantine, screen, sessions, similar, stream, system};
 use crate::app::App;
 use crate::config::Role;
 use crate::doors::{chat, moderation};
@@ -46,6 +46,7 @@ impl Modify for Keys {
 fn worker_routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(screen::screen))
+        .routes(routes!(screen::screen_batch))
         .routes(routes!(system::health))
         .routes(routes!(system::ready))
         .routes(routes!(system::metrics))
@@ -57,6 +58,10 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(events::list, chat::post_events))
         .routes(routes!(stream::follow))
         .routes(routes!(events::one))
+        .routes(routes!(similar::similar))
+        .routes(routes!(exemplars::label_event))
+        .routes(routes!(exemplars::list, exemplars::add_exemplar))
+        .routes(routes!(exemplars::one, exemplars::remove))
         .routes(routes!(moderation::ingest))
         .routes(routes!(moderation::ingest_batch))
         .routes(routes!(sessions::list))

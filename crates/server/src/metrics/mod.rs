@@ -3,6 +3,7 @@
 mod freshness;
 mod labels;
 pub(crate) mod process;
+mod screening;
 mod snapshot;
 mod transport;
 
@@ -13,6 +14,7 @@ use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
     TextEncoder,
 };
+use tidegate_domain::assessment::Category;
 use tidegate_domain::fault::FieldError;
 use tidegate_domain::ports::{Clock, Deleted};
 use tidegate_domain::time::UnixMs;
@@ -24,6 +26,7 @@ use freshness::Freshness;
 use labels::Bounded;
 pub use labels::Received;
 use process::Process;
+use screening::ScreeningMetrics;
 pub use snapshot::{Gauges, Snapshot};
 use tidegate_stream_redis::stats::TransportStats;
 use transport::TransportMetrics;
@@ -47,6 +50,7 @@ pub struct Metrics {
     risk_score: Histogram,
     /// Declared for dashboards; nothing observes it until an embedding model is loaded.
     _embedding_latency: Histogram,
+    screening: ScreeningMetrics,
     folded: IntCounter,
     parked: IntCounter,
     commit: Histogram,
@@ -117,6 +121,7 @@ impl Metrics {
                 "Embedding of one text; empty while no embedding model is loaded.",
                 &LATENCY_BOUNDS_MS,
             )?,
+            screening: ScreeningMetrics::new(&make)?,
             folded: make.counter("pipeline_events_total", "Events folded into views.")?,
             parked: make.counter("pipeline_parked_total", "Events parked in quarantine.")?,
             commit: make.histogram(
@@ -222,6 +227,11 @@ impl Metrics {
         self.deleted_bytes.inc_by(deleted.bytes);
     }
 
+    /// A person labelled a text.
+    pub fn labelled(&self, category: Category) {
+        self.screening.labelled(category);
+    }
+
     /// A text was screened on request.
     pub fn screened(&self, risk_score: f64, elapsed: Duration) {
         self.screened.inc();
@@ -320,6 +330,7 @@ impl Metrics {
         let age_ms = now.0.saturating_sub(report.first_recorded_at.0).max(0) as u64;
         // Every event counts as if it were the oldest of its batch.
         self.freshness.lock().unwrap_or_else(PoisonError::into_inner).record(age_ms, report.events as u64);
+        self.screening.committed(report);
         self.folded.inc_by(report.events as u64);
         self.parked.inc_by(report.parked as u64);
         self.commit.observe(report.total.as_secs_f64() * 1e3);

@@ -59,13 +59,17 @@ pub(super) fn all(control: &Connection) -> rusqlite::Result<Vec<Exemplar>> {
 pub(super) fn list(
     control: &Connection,
     project: &str,
+    event_id: Option<&str>,
     from: Position,
     max: usize,
 ) -> rusqlite::Result<Vec<Exemplar>> {
-    let sql = format!("{SELECT} WHERE e.project = ?1 AND e.position <= ?2 ORDER BY e.position DESC LIMIT ?3");
+    let of_event = if event_id.is_some() { "e.event_id = ?4" } else { "?4 IS NULL" };
+    let sql = format!(
+        "{SELECT} WHERE e.project = ?1 AND e.position <= ?2 AND {of_event} ORDER BY e.position DESC LIMIT ?3"
+    );
     let mut select = control.prepare_cached(&sql)?;
     let limit = i64::try_from(max).unwrap_or(i64::MAX);
-    select.query_map(params![project, bound(from), limit], read)?.collect()
+    select.query_map(params![project, bound(from), limit, event_id], read)?.collect()
 }
 
 fn bound(position: Position) -> i64 {

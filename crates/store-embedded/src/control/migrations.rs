@@ -19,6 +19,7 @@ const MIGRATIONS: [&str; 2] = ["
         category TEXT NOT NULL, text TEXT NOT NULL, event_id TEXT, labelled_by TEXT, note TEXT,
         created_at_ms INTEGER NOT NULL) STRICT;
     CREATE INDEX exemplars_by_project ON exemplars(project, position);
+    CREATE INDEX exemplars_by_event ON exemplars(project, event_id) WHERE event_id IS NOT NULL;
     CREATE TABLE exemplar_removals(exemplar INTEGER NOT NULL, project TEXT NOT NULL, removed INTEGER NOT NULL,
         PRIMARY KEY (exemplar, project)) STRICT, WITHOUT ROWID;"];
 

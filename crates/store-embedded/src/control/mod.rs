@@ -146,11 +146,13 @@ impl Control for EmbeddedControl {
     async fn exemplars(
         &self,
         project: &str,
+        event_id: Option<&str>,
         from: Position,
         max: usize,
     ) -> Result<Vec<Exemplar>, ControlError> {
-        let project = project.to_owned();
-        self.read(move |store| exemplars::list(&store.connection, &project, from, max)).await
+        let (project, event_id) = (project.to_owned(), event_id.map(str::to_owned));
+        self.read(move |store| exemplars::list(&store.connection, &project, event_id.as_deref(), from, max))
+            .await
     }
 
     async fn version(&self) -> Result<u64, ControlError> {

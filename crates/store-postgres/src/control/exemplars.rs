@@ -77,13 +77,17 @@ pub(super) async fn all(client: &Object) -> Result<Vec<Row>, Error> {
 pub(super) async fn list(
     client: &Object,
     project: &str,
+    event_id: Option<&str>,
     from: Position,
     max: usize,
 ) -> Result<Vec<Row>, Error> {
-    let sql = format!("{SELECT} WHERE e.project = $1 AND e.position <= $2 ORDER BY e.position DESC LIMIT $3");
+    let of_event = if event_id.is_some() { "e.event_id = $4" } else { "$4::text IS NULL" };
+    let sql = format!(
+        "{SELECT} WHERE e.project = $1 AND e.position <= $2 AND {of_event} ORDER BY e.position DESC LIMIT $3"
+    );
     let select = client.prepare_cached(&sql).await?;
     let limit = i64::try_from(max).unwrap_or(i64::MAX);
-    client.query(&select, &[&project, &bound(from), &limit]).await
+    client.query(&select, &[&project, &bound(from), &limit, &event_id]).await
 }
 
 /// Reads a row of [`SELECT`].

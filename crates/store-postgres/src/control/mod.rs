@@ -133,11 +133,12 @@ impl Control for PostgresControl {
     async fn exemplars(
         &self,
         project: &str,
+        event_id: Option<&str>,
         from: Position,
         max: usize,
     ) -> Result<Vec<Exemplar>, ControlError> {
         let client = self.database.connection().await.map_err(unavailable)?;
-        let rows = exemplars::list(&client, project, from, max).await.map_err(refused)?;
+        let rows = exemplars::list(&client, project, event_id, from, max).await.map_err(refused)?;
         rows.iter().map(|row| exemplars::read(row).map_err(unavailable)).collect()
     }
 

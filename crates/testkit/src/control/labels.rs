@@ -67,10 +67,12 @@ pub fn labels_in_any_order_keep_the_same_exemplars<F: Fixture>() {
         let fixture = fixture.reopen().await;
         let (control, expected) = (fixture.control(), model(&labels));
         assert_eq!(control.all_exemplars().await.expect("all"), expected);
-        for project in ["p", "q", "r"] {
-            let mine = expected.iter().rev().filter(|e| e.project == project && e.position <= Position(4));
+        for (project, event) in ["p", "q", "r"].into_iter().flat_map(|p| [(p, None), (p, Some("event"))]) {
+            let is_wanted =
+                |e: &&Exemplar| e.project == project && (event.is_none() || e.event_id.as_deref() == event);
+            let mine = expected.iter().rev().filter(is_wanted).filter(|e| e.position <= Position(4));
             let mine: Vec<_> = mine.take(2).cloned().collect();
-            assert_eq!(control.exemplars(project, Position(4), 2).await.expect("list"), mine);
+            assert_eq!(control.exemplars(project, event, Position(4), 2).await.expect("list"), mine);
         }
     });
 }
@@ -82,7 +84,7 @@ pub async fn a_label_of_another_project_is_left_alone<F: Fixture>() {
     let before = control.version().await.expect("version");
     let theirs = Label::Removed { project: "q".to_owned(), exemplar: Position(1), at: Position(9) };
     control.put_labels(&[theirs, Label::Added(exemplar(1, "p"))]).await.expect("put");
-    assert_eq!(control.exemplars("p", Position(u64::MAX), 10).await.expect("list"), [exemplar(1, "p")]);
-    assert_eq!(control.exemplars("q", Position(u64::MAX), 10).await.expect("list"), []);
+    assert_eq!(control.exemplars("p", None, Position(u64::MAX), 10).await.expect("list"), [exemplar(1, "p")]);
+    assert_eq!(control.exemplars("q", None, Position(u64::MAX), 10).await.expect("list"), []);
     assert_ne!(control.version().await.expect("version"), before, "C2");
 }
