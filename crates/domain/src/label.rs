@@ -34,7 +34,8 @@ pub fn stream() -> u64 {
 }
 
 /// A labelled text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Exemplar {
     /// Where its label lies in the log: its identity.
     pub position: Position,
@@ -61,6 +62,16 @@ pub struct Exemplar {
 impl Exemplar {
     /// More of a text is not kept as an exemplar.
     pub const TEXT_MAX_CHARS: usize = 4000;
+
+    /// The labels that say what is known of it: that it was added, and that it was removed.
+    pub fn into_labels(self) -> impl Iterator<Item = Label> {
+        let removed = self.removed.map(|at| Label::Removed {
+            project: self.project.clone(),
+            exemplar: self.position,
+            at,
+        });
+        [Some(Label::Added(Self { removed: None, ..self })), removed].into_iter().flatten()
+    }
 
     /// True if it counts for a text at `position` (LA1).
     pub fn counts_at(&self, position: Position) -> bool {

@@ -48,7 +48,7 @@ impl Labels {
     ) -> Result<Self, LabelsError> {
         let kept = control.all_exemplars().await?;
         let next = kept.iter().map(|e| e.removed.unwrap_or(e.position).next()).max();
-        screener.learn(&kept.into_iter().flat_map(as_labels).collect::<Vec<_>>());
+        screener.learn(&kept.into_iter().flat_map(Exemplar::into_labels).collect::<Vec<_>>());
         Ok(Self { log, control, screener, next: Mutex::new(next.unwrap_or_default()) })
     }
 
@@ -73,13 +73,4 @@ impl Labels {
 fn read(stored: &Stored) -> Option<Label> {
     let event = record::decode(&stored.bytes).ok()?;
     Label::of(&event, &stored.receipt)
-}
-
-fn as_labels(exemplar: Exemplar) -> Vec<Label> {
-    let removed = exemplar.removed.map(|at| Label::Removed {
-        project: exemplar.project.clone(),
-        exemplar: exemplar.position,
-        at,
-    });
-    [Some(Label::Added(Exemplar { removed: None, ..exemplar })), removed].into_iter().flatten().collect()
 }

@@ -84,15 +84,16 @@ async fn fill(config: &Config, mut source: Source<'_>) -> anyhow::Result<Restore
     while let Some(entry) = source.next_record()? {
         log.add(&entry).context("the log cannot be written")?;
     }
-    let (restored, projects, keys) = source.finish()?;
+    let (restored, kept) = source.finish()?;
     log.finish(restored.tail).context("the log cannot be written")?;
     let control = EmbeddedControl::open(&dir.join(CONTROL_FILE))?;
-    for project in projects {
+    for project in kept.projects {
         control.create_project(&project.id, project.created_at).await?;
     }
-    for key in keys {
+    for key in kept.keys {
         control.insert_key(&key).await?;
     }
+    control.put_labels(&kept.labels).await?;
     // As a server will open it; and what an index is missing is made now.
     let log = SegmentLog::open(Box::new(RealDisk::open(&log_dir)?), log_config(config), clock, entropy)?;
     let ends = (log.first(), log.tail());

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_domain::dedup::Key;
 use tidegate_domain::entry::Entry;
 use tidegate_domain::id::{Position, ProjectId};
+use tidegate_domain::label::Exemplar;
 use tidegate_domain::ports::{KeyRecord, Project, Scopes};
 use tidegate_domain::time::UnixMs;
 
@@ -18,6 +19,7 @@ const HEADER: u8 = b'H';
 const RECORD: u8 = b'R';
 const PROJECT: u8 = b'P';
 const KEY: u8 = b'K';
+const EXEMPLAR: u8 = b'X';
 const TRAILER: u8 = b'T';
 
 const HAS_SESSION: u8 = 1;
@@ -38,6 +40,8 @@ pub enum Item {
     Project(Project),
     /// An API key, by its hash.
     Key(KeyRecord),
+    /// A labelled text.
+    Exemplar(Exemplar),
     /// The last one.
     Trailer(Trailer),
 }
@@ -68,6 +72,7 @@ impl Item {
             Self::Record(entry) => return write_record(entry, out),
             Self::Project(project) => (PROJECT, serde_json::to_vec(&project_row(project))?),
             Self::Key(key) => (KEY, serde_json::to_vec(&key_row(key))?),
+            Self::Exemplar(exemplar) => (EXEMPLAR, serde_json::to_vec(exemplar)?),
             Self::Trailer(trailer) => (TRAILER, serde_json::to_vec(trailer)?),
         };
         write_head(kind, body.len(), out)?;
@@ -92,6 +97,7 @@ impl Item {
             RECORD => record(Bytes::from(body)).map(Self::Record).ok_or_else(|| invalid("a record is cut")),
             PROJECT => json(&body).map(project),
             KEY => key(json(&body)?).map(Self::Key).ok_or_else(|| invalid("a key cannot be read")),
+            EXEMPLAR => json(&body).map(Self::Exemplar),
             TRAILER => json(&body).map(Self::Trailer),
             _ => Err(invalid("a part of no known kind")),
         }

@@ -4,18 +4,18 @@
 //!
 //! ```text
 //! file    := magic "TGBACK\0\x01" · zstd(stream) · SHA-256 of all bytes before
-//! stream  := header · record* · project* · key* · trailer
-//! each    := kind u8 ('H', 'R', 'P', 'K', 'T') · length u32 · body
+//! stream  := header · record* · project* · key* · exemplar* · trailer
+//! each    := kind u8 ('H', 'R', 'P', 'K', 'X', 'T') · length u32 · body
 //! record  := position u64 · recorded_at_ms i64 · checksum of the id u32 · project hash u64
 //!            · flags u8 (1 session, 2 key, 4 fingerprint) · [session hash u64] · [key hash 16, body digest u64]
 //!            · [fingerprint hash 16] · record (domain::record)
-//! others  := JSON: [`Header`], a project, a key (its hash), [`Trailer`]
+//! others  := JSON: [`Header`], a project, a key (its hash), an exemplar, [`Trailer`]
 //! ```
 //!
 //! The last byte of the magic is the version of the format.
 //!
 //! - Every record from the log's first position to its tail at the start of the backup is there, but for damaged ones.
-//! - Projects and keys are those of a moment after that.
+//! - Projects, keys and exemplars are those of a moment after that.
 //! - A file is complete or refused, before anything is written: the digest at its end covers every byte.
 //! - Views are not in it: they are folded again.
 
@@ -64,6 +64,9 @@ pub struct Trailer {
     pub projects: u64,
     /// Number of keys.
     pub keys: u64,
+    /// Number of labelled texts.
+    #[serde(default)]
+    pub exemplars: u64,
 }
 
 /// Told how far a backup or a restore is: the position reached, of the first and the tail.

@@ -46,7 +46,7 @@ pub(super) async fn restore(config: &Config, mut source: Source<'_>) -> anyhow::
         }
     }
     target.add(&batch).await.context("the log cannot be written")?;
-    let (restored, projects, keys) = source.finish()?;
-    target.finish(restored.tail, &projects, &keys).await?;
+    let (restored, kept) = source.finish()?;
+    target.finish(restored.tail, &kept.projects, &kept.keys, &kept.labels).await?;
     Ok(restored)
 }

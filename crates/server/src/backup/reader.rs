@@ -71,6 +71,7 @@ impl Reader {
             }
             Item::Project(_) => self.seen.projects += 1,
             Item::Key(_) => self.seen.keys += 1,
+            Item::Exemplar(_) => self.seen.exemplars += 1,
             Item::Trailer(trailer) if *trailer != self.seen => {
                 return Err(BackupError::Malformed("its counts are not those of its parts"));
             }

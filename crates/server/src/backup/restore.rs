@@ -6,6 +6,7 @@ use std::str::FromStr;
 use anyhow::{Context, bail};
 use tidegate_domain::entry::Entry;
 use tidegate_domain::id::Position;
+use tidegate_domain::label::Label;
 use tidegate_domain::ports::{KeyRecord, Project};
 use tidegate_domain::time::UnixMs;
 
@@ -80,6 +81,14 @@ pub async fn restore(
     }
 }
 
+/// What of a backup is not of the log.
+#[derive(Default)]
+pub(super) struct Kept {
+    pub(super) projects: Vec<Project>,
+    pub(super) keys: Vec<KeyRecord>,
+    pub(super) labels: Vec<Label>,
+}
+
 /// What of a backup is restored.
 pub(super) struct Source<'a> {
     reader: Reader,
@@ -127,26 +136,32 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// What was restored, and the projects and keys to restore: all that there are, as they were last.
-    pub(super) fn finish(mut self) -> anyhow::Result<(Restored, Vec<Project>, Vec<KeyRecord>)> {
+    /// What was restored, and what to restore of Control: all projects and keys, as they were last, and the labels that
+    /// lie before the end.
+    pub(super) fn finish(mut self) -> anyhow::Result<(Restored, Kept)> {
         let header = self.reader.header().clone();
         if self.until.is_some() && self.records == 0 {
             let first = header.first;
             bail!("nothing of this backup lies before --until: it begins at position {first}");
         }
-        let (mut projects, mut keys) = (Vec::new(), Vec::new());
+        let (mut kept, mut labels) = (Kept::default(), Vec::new());
         let pending = self.pending.take().map(Ok);
         for item in pending.into_iter().chain(self.reader.by_ref()) {
             match item? {
-                Item::Project(project) => projects.push(project),
-                Item::Key(key) => keys.push(key),
+                Item::Project(project) => kept.projects.push(project),
+                Item::Key(key) => kept.keys.push(key),
+                Item::Exemplar(exemplar) => labels.extend(exemplar.into_labels()),
                 Item::Trailer(_) => {}
                 Item::Header(_) | Item::Record(_) => bail!("the backup's parts are not in order"),
             }
         }
         let tail = if self.until.is_some() { self.next } else { header.tail };
-        let (records, counts) = (self.records, (projects.len(), keys.len()));
-        let restored = Restored { header, tail, records, projects: counts.0, keys: counts.1 };
-        Ok((restored, projects, keys))
+        let is_before = |label: &Label| match label {
+            Label::Added(exemplar) => exemplar.position < tail,
+            Label::Removed { at, .. } => *at < tail,
+        };
+        kept.labels = labels.into_iter().filter(is_before).collect();
+        let (projects, keys) = (kept.projects.len(), kept.keys.len());
+        Ok((Restored { header, tail, records: self.records, projects, keys }, kept))
     }
 }

@@ -107,7 +107,7 @@ impl<'a> Writer<'a> {
         self.put(&Item::Record(entry))
     }
 
-    /// Adds projects and keys, and makes the file durable under its name.
+    /// Adds projects, keys and exemplars, and makes the file durable under its name.
     pub(super) async fn finish(mut self, control: &dyn Control) -> anyhow::Result<Saved> {
         for project in control.projects().await? {
             self.trailer.projects += 1;
@@ -116,6 +116,10 @@ impl<'a> Writer<'a> {
         for key in control.keys().await? {
             self.trailer.keys += 1;
             self.put(&Item::Key(key))?;
+        }
+        for exemplar in control.all_exemplars().await? {
+            self.trailer.exemplars += 1;
+            self.put(&Item::Exemplar(exemplar))?;
         }
         self.put(&Item::Trailer(self.trailer))?;
         let bytes = self.seal().with_context(|| format!("{} cannot be written", self.file.display()))?;

@@ -9,6 +9,7 @@ pub(crate) enum Needs {
     Nothing,
     Ingest,
     Read,
+    Write,
 }
 
 /// One route.
@@ -28,18 +29,26 @@ const MESSAGE: &str = r#"{"event_id":"e","event_type":"message_created","platfor
 /// All documented routes.
 pub(crate) fn routes() -> Vec<Route> {
     let get = |path, needs| Route { method: Method::GET, path, needs, body: "" };
+    let delete = |path, needs| Route { method: Method::DELETE, path, needs, body: "" };
     let post = |path, needs, body| Route { method: Method::POST, path, needs, body };
     vec![
         post("/v1/events", Needs::Ingest, EVENT),
         get("/v1/events", Needs::Read),
         get("/v1/events/stream", Needs::Read),
         get("/v1/events/{id}", Needs::Read),
+        get("/v1/events/{id}/similar", Needs::Read),
+        post("/v1/events/{id}/label", Needs::Write, r#"{"category":"SPAM"}"#),
+        get("/v1/exemplars", Needs::Read),
+        post("/v1/exemplars", Needs::Write, r#"{"category":"SPAM","text":"hello","confirm":true}"#),
+        get("/v1/exemplars/{id}", Needs::Read),
+        delete("/v1/exemplars/{id}", Needs::Write),
         post("/v1/events/ingest", Needs::Ingest, MESSAGE),
         post("/v1/events/ingest-batch", Needs::Ingest, r#"{"events":[]}"#),
         get("/v1/sessions", Needs::Read),
         get("/v1/sessions/{id}", Needs::Read),
         get("/v1/quarantine", Needs::Read),
         post("/v1/risk/screen", Needs::Read, r#"{"content":"hello"}"#),
+        post("/v1/risk/screen-batch", Needs::Read, r#"{"events":[{"content":"hello"}]}"#),
         get("/health", Needs::Nothing),
         get("/ready", Needs::Nothing),
         get("/metrics", Needs::Nothing),

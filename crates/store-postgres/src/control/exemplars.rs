@@ -1,11 +1,11 @@
 //! Labelled texts as rows.
 
-use deadpool_postgres::Object;
+use deadpool_postgres::{GenericClient, Object};
 use tidegate_domain::assessment::Category;
 use tidegate_domain::id::Position;
 use tidegate_domain::label::{Exemplar, Label};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, Row, Transaction};
+use tokio_postgres::{Error, Row};
 
 use crate::database::DatabaseError;
 use crate::value::{Moment, bound};
@@ -28,6 +28,12 @@ const REMOVE: &str = "INSERT INTO control.exemplar_removals AS kept (exemplar, p
 /// Keeps labels in one transaction. What is kept never changes but for an earlier removal (C5).
 pub(super) async fn put(client: &mut Object, labels: &[Label]) -> Result<(), Error> {
     let tx = client.transaction().await?;
+    add_all(&tx, labels).await?;
+    tx.commit().await
+}
+
+/// Keeps labels in whatever transaction `client` is.
+pub(crate) async fn add_all(client: &impl GenericClient, labels: &[Label]) -> Result<(), Error> {
     let (mut added, mut removed) = (Vec::new(), Vec::new());
     for label in labels {
         match label {
@@ -38,15 +44,15 @@ pub(super) async fn put(client: &mut Object, labels: &[Label]) -> Result<(), Err
         }
     }
     if !added.is_empty() {
-        add(&tx, &added).await?;
+        add(client, &added).await?;
     }
     if !removed.is_empty() {
-        remove(&tx, &removed).await?;
+        remove(client, &removed).await?;
     }
-    tx.commit().await
+    Ok(())
 }
 
-async fn add(tx: &Transaction<'_>, added: &[&Exemplar]) -> Result<(), Error> {
+async fn add(tx: &impl GenericClient, added: &[&Exemplar]) -> Result<(), Error> {
     let texts = |of: fn(&Exemplar) -> &str| added.iter().map(|e| of(e)).collect::<Vec<_>>();
     let options = |of: fn(&Exemplar) -> Option<&str>| added.iter().map(|e| of(e)).collect::<Vec<_>>();
     let positions: Vec<_> = added.iter().map(|e| bound(e.position)).collect();
@@ -60,7 +66,7 @@ async fn add(tx: &Transaction<'_>, added: &[&Exemplar]) -> Result<(), Error> {
     tx.execute(ADD, &values).await.map(drop)
 }
 
-async fn remove(tx: &Transaction<'_>, removed: &[(i64, &str, i64)]) -> Result<(), Error> {
+async fn remove(tx: &impl GenericClient, removed: &[(i64, &str, i64)]) -> Result<(), Error> {
     let exemplars: Vec<_> = removed.iter().map(|(exemplar, ..)| *exemplar).collect();
     let projects: Vec<_> = removed.iter().map(|(_, project, _)| *project).collect();
     let at: Vec<_> = removed.iter().map(|(.., at)| *at).collect();

@@ -4,6 +4,8 @@
 
 mod exemplars;
 
+pub(crate) use exemplars::add_all as add_labels;
+
 use async_trait::async_trait;
 use deadpool_postgres::Object;
 use tidegate_domain::id::{Position, ProjectId};

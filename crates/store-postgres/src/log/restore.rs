@@ -7,13 +7,14 @@ use std::collections::HashMap;
 
 use tidegate_domain::entry::Entry;
 use tidegate_domain::id::Position;
+use tidegate_domain::label::Label;
 use tidegate_domain::ports::{ControlError, KeyRecord, Project};
 use tidegate_domain::time::UnixMs;
 use tokio_postgres::types::ToSql;
 
 use super::decision::shard_of;
 use super::partitions;
-use crate::control::{add_key, add_project};
+use crate::control::{add_key, add_labels, add_project};
 use crate::database::{Connection, Database, DatabaseError};
 use crate::value::Moment;
 
@@ -146,12 +147,13 @@ impl Restore {
         shard_of(entry.project, entry.session, self.shards).0 as i16
     }
 
-    /// Adds projects and keys, and commits everything: a log that ends at `tail`. Errors: [`RestoreError`].
+    /// Adds projects, keys and labels, and commits everything: a log that ends at `tail`. Errors: [`RestoreError`].
     pub async fn finish(
         mut self,
         tail: Position,
         projects: &[Project],
         keys: &[KeyRecord],
+        labels: &[Label],
     ) -> Result<(), RestoreError> {
         self.make_room(tail.0).await?;
         for project in projects {
@@ -160,6 +162,7 @@ impl Restore {
         for key in keys {
             add_key(&self.client, key).await?;
         }
+        add_labels(&*self.client, labels).await.map_err(DatabaseError::from)?;
         let (first, tail, last) = (self.first as i64, tail.0 as i64, Moment(self.last_recorded_at));
         self.client.execute(MOVE_ENDS, &[&first, &tail, &last]).await.map_err(DatabaseError::from)?;
         self.client.batch_execute("COMMIT").await.map_err(DatabaseError::from)?;

@@ -57,7 +57,7 @@ async fn a_log_written_anew_is_the_same_dealt_to_as_many_shards_as_there_are() {
     for part in copied.chunks(30) {
         restore.add(part).await.unwrap();
     }
-    restore.finish(Position(EVENTS), &[project()], &[]).await.unwrap();
+    restore.finish(Position(EVENTS), &[project()], &[], &[]).await.unwrap();
     assert_eq!(entries(&to).await, copied);
     let anew = PostgresLog::open(to.clone(), small(), Arc::<ManualClock>::default()).await.unwrap();
     assert_eq!((anew.shards(), anew.tail()), (3, Position(EVENTS)));
@@ -89,7 +89,7 @@ async fn a_restore_that_ends_early_leaves_nothing_and_one_into_something_is_refu
     assert_eq!((left, entries(&to).await), (0, vec![]));
     let mut restore = Restore::begin(&to, 3, 16, Position(0)).await.unwrap();
     restore.add(&copied).await.unwrap();
-    restore.finish(Position(EVENTS), &[], &[]).await.unwrap();
+    restore.finish(Position(EVENTS), &[], &[], &[]).await.unwrap();
     let again = Restore::begin(&to, 3, 16, Position(0)).await.map(drop).unwrap_err();
     assert!(matches!(again, RestoreError::NotEmpty), "{again:?}");
 
