@@ -29,11 +29,22 @@ fn seen(answer: &Answer) -> (u16, Value, Vec<String>) {
 }
 
 /// For each route that reads by an id: a path with a foreign id, and the same with one that never was.
-fn probes(event: &str, session: &str, position: u64) -> Vec<(&'static str, String, String)> {
+fn probes(event: &str, session: &str, position: u64, exemplar: &str) -> Vec<(&'static str, String, String)> {
     let (no_event, no_session) = ("01a1f91e-b6cf-7000-8000-000000000198", "never-was");
     let list = |query: &str| format!("/v1/events?{query}");
     vec![
         ("/v1/events/{id}", format!("/v1/events/{event}"), format!("/v1/events/{no_event}")),
+        (
+            "/v1/events/{id}/similar",
+            format!("/v1/events/{event}/similar"),
+            format!("/v1/events/{no_event}/similar"),
+        ),
+        ("/v1/exemplars", "/v1/exemplars".into(), "/v1/exemplars?limit=7".into()),
+        (
+            "/v1/exemplars/{id}",
+            format!("/v1/exemplars/{exemplar}"),
+            format!("/v1/exemplars/{no_event}"),
+        ),
         ("/v1/sessions/{id}", format!("/v1/sessions/{session}"), format!("/v1/sessions/{no_session}")),
         ("/v1/events", list(&format!("sessionId={session}")), list(&format!("sessionId={no_session}"))),
         ("/v1/events", list("actor=ann"), list("actor=never-was")),
@@ -65,9 +76,17 @@ async fn what_is_anothers_answers_just_as_what_is_not_there() {
             "content": INSULT, "idempotencyKey": "k",
         }))
         .await;
+    let again = json!({"type": "message.user", "sessionId": "s-theirs", "content": INSULT});
+    theirs.store(again).await;
+    let path = format!("/v1/events/{}/label", receipt["eventId"].as_str().unwrap());
+    let label = json!({"category": "SPAM", "labelledBy": "theirs"});
+    let exemplar = theirs.post(&path).json(&label).send().await.ok()["exemplar"]["id"].clone();
+    ours.post(&path).json(&label).send().await.problem(404, "not-found");
+    let removal = format!("/v1/exemplars/{}", exemplar.as_str().unwrap());
+    ours.call(axum::http::Method::DELETE, &removal).send().await.problem(404, "not-found");
     server.caught_up().await;
     let (event, position) = (receipt["eventId"].as_str().unwrap(), receipt["position"].as_u64().unwrap());
-    let probes = probes(event, "s-theirs", position);
+    let probes = probes(event, "s-theirs", position, exemplar.as_str().unwrap());
     for route in
         routes().into_iter().filter(|route| route.method == Method::GET && route.needs != Needs::Nothing)
     {
