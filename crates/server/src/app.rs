@@ -12,7 +12,7 @@ use tidegate_engine::intake::{Intake, Mask, MaskRule, RegexMask};
 use tidegate_engine::labelling::Labelling;
 use tidegate_engine::labels::Labels;
 use tidegate_engine::query::{Limits, Query};
-use tidegate_screening::{LexicalScreener, Lexicon};
+use tidegate_screening::{Settings, TextScreener};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -109,14 +109,12 @@ pub fn half_life(config: &Config) -> HalfLife {
 
 /// The screener of these settings.
 pub fn screener(config: &Config) -> anyhow::Result<Arc<dyn Screener>> {
-    let mut lexicon = Lexicon::default();
-    if !config.screening.offensive_words.is_empty() {
-        lexicon.offensive.clone_from(&config.screening.offensive_words);
-    }
-    if !config.screening.targeting_words.is_empty() {
-        lexicon.targeting.clone_from(&config.screening.targeting_words);
-    }
-    Ok(Arc::new(LexicalScreener::new(&lexicon).context("screening words")?))
+    let settings = Settings {
+        offensive: config.screening.offensive_words.clone(),
+        targeting: config.screening.targeting_words.clone(),
+        ..Settings::default()
+    };
+    Ok(Arc::new(TextScreener::new(&settings).context("screening words")?))
 }
 
 /// The labels of these stores, told to `screener`.

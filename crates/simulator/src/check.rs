@@ -9,7 +9,7 @@ use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
 use tidegate_domain::ports::{EventLog, LogError, QuarantinedRange, Stored, Views};
 use tidegate_engine::pipeline::{Parts, Pipeline, WholeLog};
-use tidegate_screening::LexicalScreener;
+use tidegate_screening::{Settings, TextScreener};
 
 use crate::client::PROJECT;
 use crate::life::{Deaf, Machine, wait_for};
@@ -190,7 +190,7 @@ fn rebuilt(machine: &Machine, log: &Arc<dyn EventLog>) -> anyhow::Result<()> {
     let folder = ViewsFolder::new()?;
     let rebuilt = Arc::new(folder.open()?);
     let views: Arc<dyn Views> = rebuilt.clone();
-    let screener = Arc::new(LexicalScreener::default());
+    let screener = Arc::new(TextScreener::new(&Settings::default())?);
     let pipeline = Pipeline::open(Parts {
         feed: Arc::new(WholeLog(Arc::clone(log))),
         views,

@@ -12,7 +12,7 @@ use anyhow::{Context as _, anyhow};
 use tidegate_domain::ports::{EventLog, Retention, Views};
 use tidegate_engine::intake::Intake;
 use tidegate_engine::pipeline::{BatchReport, Observer, Parts, Pipeline, WholeLog};
-use tidegate_screening::LexicalScreener;
+use tidegate_screening::{Settings, TextScreener};
 use tidegate_store_embedded::log::{SegmentLog, Steps};
 
 use crate::check::check_start;
@@ -114,7 +114,7 @@ impl Machine {
         let pipeline = Pipeline::open(Parts {
             feed: Arc::new(WholeLog(Arc::clone(log))),
             views: Arc::clone(&views) as Arc<dyn Views>,
-            screener: Arc::new(LexicalScreener::default()),
+            screener: Arc::new(TextScreener::new(&Settings::default())?),
             labels: None,
             observer: Arc::new(Deaf),
             half_life: HALF_LIFE,

@@ -169,7 +169,7 @@ impl FlagJson {
         let spans =
             flag.spans.iter().map(|s| SpanJson { start: chars(s.start), end: chars(s.end) }).collect();
         Self {
-            reason: tidegate_screening::reason(&flag.code),
+            reason: tidegate_screening::reason(&flag.code).unwrap_or("a rule of another version fired"),
             code: flag.code.clone().into_owned(),
             weight: flag.weight,
             spans,

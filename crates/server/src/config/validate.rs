@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::hash::Hash;
 
 use tidegate_engine::intake::RegexMask;
-use tidegate_screening::{LexicalScreener, Lexicon};
+use tidegate_screening::Settings;
 use toml::Value;
 
 use super::layers::Origins;
@@ -180,16 +180,15 @@ fn address(key: &str, url: &Address, (schemes, example): Schemes) -> Option<Brok
 
 /// Each list as the screener will take it.
 fn words(screening: &Screening) -> Option<Broken> {
-    let none = || Lexicon { offensive: Vec::new(), targeting: Vec::new() };
     let (offensive, targeting) = (&screening.offensive_words, &screening.targeting_words);
-    let broken = |key: &str, words: &[String], lexicon: Lexicon| {
-        let fault = LexicalScreener::new(&lexicon).err()?;
+    let broken = |key: &str, words: &[String], settings: Settings| {
+        let fault = settings.check().err()?;
         Some(Broken::new(key, format!("a list of {}", words.len()), fault.to_string()))
     };
-    broken("screening.offensive_words", offensive, Lexicon { offensive: offensive.clone(), ..none() })
-        .or_else(|| {
-            broken("screening.targeting_words", targeting, Lexicon { targeting: targeting.clone(), ..none() })
-        })
+    let of_offensive = Settings { offensive: offensive.clone(), ..Settings::default() };
+    let of_targeting = Settings { targeting: targeting.clone(), ..Settings::default() };
+    broken("screening.offensive_words", offensive, of_offensive)
+        .or_else(|| broken("screening.targeting_words", targeting, of_targeting))
 }
 
 /// Each rule as its user will compile it, so that a bad one stops the start here.

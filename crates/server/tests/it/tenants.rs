@@ -40,11 +40,7 @@ fn probes(event: &str, session: &str, position: u64, exemplar: &str) -> Vec<(&'s
             format!("/v1/events/{no_event}/similar"),
         ),
         ("/v1/exemplars", "/v1/exemplars".into(), "/v1/exemplars?limit=7".into()),
-        (
-            "/v1/exemplars/{id}",
-            format!("/v1/exemplars/{exemplar}"),
-            format!("/v1/exemplars/{no_event}"),
-        ),
+        ("/v1/exemplars/{id}", format!("/v1/exemplars/{exemplar}"), format!("/v1/exemplars/{no_event}")),
         ("/v1/sessions/{id}", format!("/v1/sessions/{session}"), format!("/v1/sessions/{no_session}")),
         ("/v1/events", list(&format!("sessionId={session}")), list(&format!("sessionId={no_session}"))),
         ("/v1/events", list("actor=ann"), list("actor=never-was")),

@@ -10,13 +10,13 @@
 
 use tidegate_domain::assessment::Span;
 
-use crate::score::{Evidence, Rule};
+use super::{Evidence, Rule};
 
 const MARKS_MIN: usize = 3;
 const SAME_MIN: usize = 5;
 
 /// Notes every flood in `text`. Cost O(bytes), allocates only for a flood.
-pub(crate) fn scan(text: &str, evidence: &mut Evidence) {
+pub(super) fn scan(text: &str, evidence: &mut Evidence) {
     let bytes = text.as_bytes();
     if !has_triple(bytes) && (text.is_ascii() || !has_wide_pair(bytes)) {
         return;
@@ -84,12 +84,11 @@ fn is_layout(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LexicalScreener;
+    use crate::testing::found;
     use proptest::prelude::*;
-    use tidegate_domain::assessment::Screener;
 
     fn floods<'t>(code: &str, text: &'t str) -> Vec<&'t str> {
-        let found = LexicalScreener::default().assess(text).flags.into_iter().find(|flag| flag.code == code);
+        let found = found(text).flags.into_iter().find(|flag| flag.code == code);
         found
             .map_or_else(Vec::new, |flag| flag.spans.iter().map(|span| &text[span.start..span.end]).collect())
     }
@@ -118,7 +117,7 @@ mod tests {
 
     #[test]
     fn marks_are_punctuation_only() {
-        let found = LexicalScreener::default().assess("Thanks!!!!!!!!");
+        let found = found("Thanks!!!!!!!!");
         assert_eq!(found.flags.len(), 1);
         assert_eq!(found.risk_score.get(), 0.15);
     }

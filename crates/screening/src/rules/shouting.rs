@@ -5,61 +5,28 @@
 
 use tidegate_domain::assessment::Span;
 
-use crate::score::{Evidence, Rule};
+use super::{Evidence, Rule};
+use crate::normal::Shape;
 
 /// Shorter texts may be all capitals: "OK", "LGTM", "NASA".
 const CHARS_MIN: usize = 11;
 
 /// Notes the whole trimmed text if it shouts. Cost O(bytes), no allocation.
-pub(crate) fn scan(text: &str, evidence: &mut Evidence) {
+pub(super) fn scan(text: &str, shape: &Shape, evidence: &mut Evidence) {
     let trimmed = text.trim();
-    let letters = Letters::of(trimmed);
-    if letters.shout() && trimmed.chars().nth(CHARS_MIN - 1).is_some() {
+    if shape.shouts() && trimmed.chars().nth(CHARS_MIN - 1).is_some() {
         let start = text.len() - text.trim_start().len();
         evidence.note(Rule::AllCapsSpam, Span { start, end: start + trimmed.len() });
     }
 }
 
-#[derive(Default)]
-struct Letters {
-    upper: usize,
-    all: usize,
-}
-
-impl Letters {
-    /// Counts ASCII by bytes, and decodes only if there is anything else.
-    fn of(text: &str) -> Self {
-        let mut letters = Self::default();
-        // Chunks whose counts fit a byte: the compiler adds 16 of them at once.
-        for chunk in text.as_bytes().chunks(usize::from(u8::MAX)) {
-            let count = |is: fn(&u8) -> bool| chunk.iter().fold(0_u8, |sum, byte| sum + u8::from(is(byte)));
-            letters.upper += usize::from(count(u8::is_ascii_uppercase));
-            letters.all += usize::from(count(u8::is_ascii_alphabetic));
-        }
-        if !text.is_ascii() {
-            for c in text.chars().filter(|c| !c.is_ascii()) {
-                letters.upper += usize::from(c.is_uppercase());
-                letters.all += usize::from(c.is_alphabetic());
-            }
-        }
-        letters
-    }
-
-    /// More than 80 % upper case.
-    fn shout(&self) -> bool {
-        self.upper * 5 > self.all * 4
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::LexicalScreener;
+    use crate::testing::found;
     use proptest::prelude::*;
-    use tidegate_domain::assessment::Screener;
 
     fn shouted(text: &str) -> Option<&str> {
-        let found =
-            LexicalScreener::default().assess(text).flags.into_iter().find(|f| f.code == "all_caps_spam");
+        let found = found(text).flags.into_iter().find(|f| f.code == "all_caps_spam");
         found.map(|flag| &text[flag.spans[0].start..flag.spans[0].end])
     }
 

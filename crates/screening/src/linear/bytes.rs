@@ -1,0 +1,114 @@
+//! A model as bytes, and back.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 8 | `TGLINEAR` |
+//! | 4 | format, 1 |
+//! | 4 | lanes |
+//! | lanes x 48 | units of three blocks, bias, slope, offset; each an f64 |
+//! | buckets x 4 x 2 | tags |
+//! | buckets x 4 x lanes | weights |
+//! | 8 | XXH3 of all before |
+//!
+//! Numbers are little-endian. Bytes that differ in any way are refused: there is one right length and one right hash.
+
+use twox_hash::XxHash3_64;
+
+use super::table::{BUCKETS, WAYS};
+use super::{Block, LANES, Model, Scale, Table};
+
+const MAGIC: [u8; 8] = *b"TGLINEAR";
+const FORMAT: u32 = 1;
+const SCALE_NUMBERS: usize = Block::COUNT + 3;
+const SCALES_AT: usize = MAGIC.len() + 8;
+const TAGS_AT: usize = SCALES_AT + LANES * SCALE_NUMBERS * 8;
+const ROWS_AT: usize = TAGS_AT + BUCKETS * WAYS * 2;
+const HASH_AT: usize = ROWS_AT + BUCKETS * WAYS * LANES;
+
+/// Why bytes are not a model. Never retried: the same bytes stay wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    /// Cut short, too long, or something else altogether.
+    #[error("a model has {want} bytes, these are {found}", want = HASH_AT + 8)]
+    Length {
+        /// How many there are.
+        found: usize,
+    },
+    /// Of another format.
+    #[error("not a model of format {FORMAT} with {LANES} lanes")]
+    Format,
+    /// Damaged.
+    #[error("the model's bytes do not match their hash")]
+    Damaged,
+}
+
+impl Model {
+    /// The model as bytes: equal for equal models, on every machine.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HASH_AT + 8);
+        bytes.extend(MAGIC);
+        bytes.extend(FORMAT.to_le_bytes());
+        bytes.extend((LANES as u32).to_le_bytes());
+        for scale in &self.scales {
+            for number in scale.unit.into_iter().chain([scale.bias, scale.slope, scale.offset]) {
+                bytes.extend(number.to_le_bytes());
+            }
+        }
+        bytes.extend(self.table.tags.iter().flatten().flat_map(|tag| tag.to_le_bytes()));
+        bytes.extend(self.table.rows.iter().flatten().flatten().map(|&weight| weight as u8));
+        bytes.extend(XxHash3_64::oneshot(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote.
+    ///
+    /// - Errors: [`ModelError`] for any other bytes.
+    pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
+        if bytes.len() != HASH_AT + 8 {
+            return Err(ModelError::Length { found: bytes.len() });
+        }
+        let head = [&MAGIC[..], &FORMAT.to_le_bytes(), &(LANES as u32).to_le_bytes()].concat();
+        if bytes[..SCALES_AT] != head {
+            return Err(ModelError::Format);
+        }
+        if bytes[HASH_AT..] != XxHash3_64::oneshot(&bytes[..HASH_AT]).to_le_bytes() {
+            return Err(ModelError::Damaged);
+        }
+        Ok(Self { table: table(bytes), scales: scales(&bytes[SCALES_AT..TAGS_AT])? })
+    }
+
+    /// Eight hexadecimal digits that name these weights.
+    pub fn fingerprint(&self) -> String {
+        format!("{:08x}", XxHash3_64::oneshot(&self.to_bytes()) as u32)
+    }
+}
+
+fn scales(bytes: &[u8]) -> Result<[Scale; LANES], ModelError> {
+    let (numbers, _) = bytes.as_chunks::<8>();
+    let mut scales = [Scale::default(); LANES];
+    for (scale, numbers) in scales.iter_mut().zip(numbers.chunks(SCALE_NUMBERS)) {
+        let number = |nth: usize| f64::from_le_bytes(numbers[nth]);
+        *scale = Scale {
+            unit: std::array::from_fn(number),
+            bias: number(Block::COUNT),
+            slope: number(Block::COUNT + 1),
+            offset: number(Block::COUNT + 2),
+        };
+    }
+    let finite = |scale: &Scale| {
+        scale.unit.iter().chain([&scale.bias, &scale.slope, &scale.offset]).all(|number| number.is_finite())
+    };
+    if scales.iter().all(finite) { Ok(scales) } else { Err(ModelError::Format) }
+}
+
+fn table(bytes: &[u8]) -> Table {
+    let mut table = Table::default();
+    let (tags, _) = bytes[TAGS_AT..ROWS_AT].as_chunks::<2>();
+    for (tag, bytes) in table.tags.iter_mut().flatten().zip(tags) {
+        *tag = u16::from_le_bytes(*bytes);
+    }
+    for (weight, &byte) in table.rows.iter_mut().flatten().flatten().zip(&bytes[ROWS_AT..HASH_AT]) {
+        *weight = byte as i8;
+    }
+    table
+}

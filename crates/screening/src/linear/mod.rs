@@ -1,0 +1,104 @@
+//! Linear classifiers: one pass over the features of a text gives the margin of every head.
+//!
+//! Weights are whole numbers of one byte, one row of [`LANES`] a feature, in a hashed table that remembers 16 bits of
+//! each feature's hash: a feature that training did not keep is not found, rather than mistaken for another. Sums are
+//! of whole numbers, so they are the same in any order and on any machine (SC1).
+//!
+//! Source: Weinberger et al. (2009), Feature Hashing for Large Scale Multitask Learning.
+
+mod bytes;
+pub(crate) mod features;
+mod head;
+mod table;
+
+use std::sync::{Arc, LazyLock};
+
+pub use bytes::ModelError;
+pub use features::Block;
+pub use head::{Head, LANES};
+pub use table::{Row, Table};
+
+use crate::lexicon::{self, Lexicon, Tag};
+use crate::normal::Normal;
+
+/// The margins of one text, by head.
+pub type Margins = [f64; LANES];
+
+/// What turns whole sums into the margin of a head, and that into a probability.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Scale {
+    /// Margin of one unit, by block.
+    pub unit: [f64; Block::COUNT],
+    /// Margin of a text without features.
+    pub bias: f64,
+    /// `1 / (1 + exp(-(slope * margin + offset)))` is the probability.
+    pub slope: f64,
+    /// See `slope`.
+    pub offset: f64,
+}
+
+/// Trained weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// The rows of weights.
+    pub table: Table,
+    /// One a head.
+    pub scales: [Scale; LANES],
+}
+
+static SHIPPED: LazyLock<Option<Arc<Model>>> =
+    LazyLock::new(|| Model::read(include_bytes!("../../model/linear.bin")).ok().map(Arc::new));
+
+impl Model {
+    /// The weights that ship with this crate; `None` if they were damaged when it was built.
+    pub fn shipped() -> Option<Arc<Self>> {
+        SHIPPED.clone()
+    }
+
+    /// The margin of every head for one text. Cost O(bytes of the text's window).
+    pub(crate) fn margins(&self, normal: &Normal<'_>, tags: &[Tag]) -> Margins {
+        let mut sums = [[0_i32; LANES]; Block::COUNT];
+        let mut counts = [0_u32; Block::COUNT];
+        features::visit(normal, tags, |block, hash| {
+            let block = block as usize;
+            counts[block] += 1;
+            if let Some(row) = self.table.row(hash) {
+                for (sum, &weight) in sums[block].iter_mut().zip(row) {
+                    *sum += i32::from(weight);
+                }
+            }
+        });
+        let norms = norms(counts);
+        let mut margins = [0.0; LANES];
+        for (head, margin) in margins.iter_mut().enumerate() {
+            let scale = &self.scales[head];
+            *margin = scale.bias
+                + (0..Block::COUNT).map(|b| scale.unit[b] * f64::from(sums[b][head]) * norms[b]).sum::<f64>();
+        }
+        margins
+    }
+
+    /// The probability that belongs to each margin: Platt's.
+    pub fn probabilities(&self, margins: &Margins) -> [f64; LANES] {
+        let mut probabilities = [0.0; LANES];
+        for ((probability, &margin), scale) in probabilities.iter_mut().zip(margins).zip(&self.scales) {
+            *probability = 1.0 / (1.0 + libm::exp(-(scale.slope * margin + scale.offset)));
+        }
+        probabilities
+    }
+}
+
+/// What the features of a block are multiplied with, given how many there are: 1 / sqrt(count).
+pub fn norms(counts: [u32; Block::COUNT]) -> [f64; Block::COUNT] {
+    counts.map(|count| 1.0 / libm::sqrt(f64::from(count.max(1))))
+}
+
+/// The distinct features of a text, block by block: what training learns from. Cost O(bytes of the window).
+pub fn features_of(text: &str) -> Vec<(Block, u64)> {
+    let lexicon = Lexicon::shared();
+    let normal = Normal::of(text, &lexicon);
+    let tags = lexicon::tag(&normal.words, &lexicon);
+    let mut features = Vec::new();
+    features::visit(&normal, &tags, |block, hash| features.push((block, hash)));
+    features
+}

@@ -1,0 +1,126 @@
+//! The screener: both tiers over one text.
+
+use std::sync::Arc;
+
+use tidegate_domain::assessment::{Assessment, Category, Input, Screener};
+use tidegate_domain::author::Facts;
+
+use crate::lexicon::{self, Classes, Lexicon};
+use crate::linear::{Head, Margins, Model};
+use crate::normal::Normal;
+use crate::rules::{self, Evidence};
+use crate::score::{self, Probabilities};
+use crate::settings::{Rulings, Settings, SettingsError};
+
+/// Rules, word lists and classifiers. One a project: words and weights are shared.
+#[derive(Clone, Debug)]
+pub struct TextScreener {
+    heuristics: bool,
+    lexicon: Arc<Lexicon>,
+    model: Option<Arc<Model>>,
+    rulings: Rulings,
+    version: String,
+}
+
+impl TextScreener {
+    /// Name of the rules; the name of the weights follows it.
+    pub const RULES: &'static str = "lexical-2";
+
+    /// A screener with these settings and the shipped weights.
+    ///
+    /// - Errors: a setting is out of its limits, or the weights are damaged. Configuration errors: never retried.
+    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let model = if settings.learned { Some(Model::shipped().ok_or(SettingsError::Model)?) } else { None };
+        Self::with_model(settings, model)
+    }
+
+    /// A screener with weights of one's own, or none. Errors as [`Self::new`].
+    pub fn with_model(settings: &Settings, model: Option<Arc<Model>>) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let version = version(settings, model.as_deref());
+        let lexicon = lexicon_of(settings);
+        let rulings = Rulings::of(settings);
+        Ok(Self { heuristics: settings.heuristics, lexicon, model, rulings, version })
+    }
+
+    /// Assesses `text`, written by somebody of whom `facts` are known. Empty text is clear. Cost O(bytes).
+    pub fn assess(&self, text: &str, facts: &Facts) -> Assessment {
+        let normal = Normal::of(text, &self.lexicon);
+        let tags = lexicon::tag(&normal.words, &self.lexicon);
+        let mut evidence = Evidence::default();
+        if self.heuristics {
+            rules::apply(&normal, &tags, &mut evidence);
+            rules::apply_facts(facts, &mut evidence);
+        }
+        let learned = match &self.model {
+            Some(model) if !normal.words.is_empty() => {
+                by_category(&model.probabilities(&model.margins(&normal, &tags)))
+            }
+            _ => Probabilities::default(),
+        };
+        score::assess(evidence, &learned, &self.rulings)
+    }
+
+    /// The margins of the classifiers for a text, by head; `None` without weights. For training and measuring.
+    pub fn margins(&self, text: &str) -> Option<Margins> {
+        let normal = Normal::of(text, &self.lexicon);
+        let tags = lexicon::tag(&normal.words, &self.lexicon);
+        self.model.as_ref().map(|model| model.margins(&normal, &tags))
+    }
+}
+
+impl Screener for TextScreener {
+    fn screen(&self, input: &Input<'_>) -> Assessment {
+        self.assess(input.text, input.facts)
+    }
+
+    fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+fn version(settings: &Settings, model: Option<&Model>) -> String {
+    let weights = model.map_or(String::new(), |model| format!("+linear-{}", model.fingerprint()));
+    let own = settings.fingerprint().map_or(String::new(), |own| format!("+{own:016x}"));
+    format!("{}{weights}{own}", TextScreener::RULES)
+}
+
+fn lexicon_of(settings: &Settings) -> Arc<Lexicon> {
+    let shared = Lexicon::shared();
+    if settings.offensive.is_empty() && settings.targeting.is_empty() && settings.allowed.is_empty() {
+        return shared;
+    }
+    let mut own = (*shared).clone();
+    settings.allowed.iter().for_each(|word| own.allow(word));
+    settings.offensive.iter().for_each(|word| own.add(word, Classes::OWN_OFFENSIVE));
+    settings.targeting.iter().for_each(|word| own.add(word, Classes::OWN_TARGETING));
+    Arc::new(own)
+}
+
+/// The probability of each category: that of its surest head.
+fn by_category(heads: &[f64]) -> Probabilities {
+    let mut categories = Probabilities::default();
+    for (head, &probability) in Head::ALL.into_iter().zip(heads) {
+        if let Some(category) = category(head) {
+            let place = &mut categories[category as usize];
+            *place = place.max(probability);
+        }
+    }
+    categories
+}
+
+/// The category that a head speaks for; heads that only judge what others found speak for none.
+fn category(head: Head) -> Option<Category> {
+    match head {
+        Head::SpamMessage | Head::SpamComment => Some(Category::Spam),
+        Head::Toxic => Some(Category::Toxic),
+        Head::Hate | Head::Sexist => Some(Category::HateSpeech),
+        Head::Harassment => Some(Category::TargetedHarassment),
+        Head::Violence => Some(Category::Violence),
+        Head::Sexual => Some(Category::Sexual),
+        Head::InjectionDirect | Head::InjectionIndirect => Some(Category::PromptInjection),
+        Head::Jailbreak => Some(Category::Jailbreak),
+        Head::HarmfulIntent | Head::HarmfulContrast => Some(Category::HarmfulIntent),
+        Head::Offensive | Head::HateTweet | Head::HateContrast => None,
+    }
+}

@@ -1,0 +1,21 @@
+//! Trains the shipped weights: `cargo run --release -p tidegate-training --example train -- DATA_DIR MODEL_FILE [OOF_FILE]`.
+
+use std::path::PathBuf;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args_os().skip(1).map(PathBuf::from);
+    let (Some(data), Some(out)) = (args.next(), args.next()) else {
+        return Err("usage: train DATA_DIR MODEL_FILE".into());
+    };
+    let (model, validation) = tidegate_training::train(&data, 1)?;
+    std::fs::write(&out, model.to_bytes())?;
+    if let Some(oof) = args.next() {
+        let lines: Vec<String> = validation
+            .rows
+            .iter()
+            .map(|r| serde_json::json!({"set": r.set, "id": r.row.id, "fold": r.fold, "lessons": r.lessons, "margins": r.margins, "labels": r.row.labels}).to_string())
+            .collect();
+        std::fs::write(oof, lines.join("\n"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! Training and measuring of the classifiers of [`tidegate_screening`].
+//!
+//! [`train`] turns labelled rows into a [`Model`](tidegate_screening::Model); [`cross_validate`] says how good such a
+//! model is on rows it has not seen; [`eval`] measures any screener on any labelled set. Everything is a function of the
+//! rows and a seed: the same input gives the same bytes on every machine.
+//!
+//! The steps: rows are read ([`data`]) and told which head they teach what (`heads`), features are counted
+//! (`vocabulary`), one linear support vector machine a head is solved (`solver`), weights are rounded to bytes
+//! (`pack`), and margins are turned into probabilities (`platt`) by what models say about rows they were not shown.
+
+mod cross_validation;
+pub mod data;
+
+mod folds;
+mod heads;
+mod pack;
+mod platt;
+mod random;
+mod solver;
+mod train;
+mod vocabulary;
+
+pub use cross_validation::{CrossValidation, OutOfFold, cross_validate};
+pub use train::{TrainError, train};
