@@ -30,7 +30,7 @@ impl Kernel {
     /// Packs a layer: `weights` is `bias.len()` rows of `inputs`.
     pub(crate) fn pack(self, inputs: usize, weights: &[f32], bias: Vec<f32>) -> Linear {
         assert!(weights.len() == inputs * bias.len(), "a weight for each input and output");
-        assert!(inputs % 32 == 0 && bias.len() % 32 == 0, "widths are multiples of 32");
+        assert!(inputs.is_multiple_of(32) && bias.len().is_multiple_of(32), "widths are multiples of 32");
         let weights = match self.0 {
             #[cfg(target_arch = "x86_64")]
             Family::Vnni => Weights::int8(inputs, weights),
@@ -122,7 +122,7 @@ impl Kernel {
 
     /// `Σ query · code` of each row of `codes`, exactly. The query's length is a multiple of 64.
     pub(crate) fn scan(self, query: &[u8], codes: &[i8], out: &mut [i32]) {
-        assert!(query.len() % 64 == 0 && codes.len() == query.len() * out.len(), "whole rows");
+        assert!(query.len().is_multiple_of(64) && codes.len() == query.len() * out.len(), "whole rows");
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "`Kernel::choose` has seen the features")]

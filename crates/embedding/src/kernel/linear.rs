@@ -19,6 +19,13 @@ pub(crate) struct Linear {
     pub(super) bias: Vec<f32>,
 }
 
+impl Linear {
+    /// Length of a row that comes out.
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum Weights {
     /// Panels of 16 columns.
