@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("screening", &["domain"]),
     ("training", &["domain", "screening"]),
+    ("embedding", &[]),
     ("engine", &["domain"]),
     ("store-embedded", &["domain"]),
     ("store-postgres", &["domain"]),

@@ -1,0 +1,140 @@
+//! int8 by AVX-512 VNNI: tiles of 12 rows by 32 columns, four inputs a step; and the scan of int8 codes.
+//!
+//! Activations are `scale · code + offset` a row with codes in 0..=255, weights `scale · code` a column with codes
+//! in -127..=127. One instruction adds four products to an i32, exactly: 255 · 127 · inputs stays below 2^31 for up
+//! to 66,000 inputs. The offset of a row adds `offset · Σ weights` of each column, known when packing.
+
+use std::arch::x86_64::{
+    __m512i, _mm512_add_epi32, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_load_si512,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_reduce_add_epi32, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_setzero_si512, _mm512_storeu_ps,
+};
+
+use super::linear::{Activations, Codes, Line, Linear, each_tile};
+
+const COLUMNS: usize = 32;
+
+/// `y = x Wᵀ + b` over panels of 32 columns; `x` is rows of codes with their ranges.
+///
+/// # Safety
+/// The CPU has AVX-512 F and VNNI.
+pub(super) unsafe fn linear(layer: &Linear, weights: &Codes, x: &Activations, y: &mut [f32]) {
+    let steps = layer.inputs / 4;
+    each_tile(x.ranges.len(), layer.inputs, layer.outputs / COLUMNS, |panel, row, left| {
+        let tile = Tile {
+            layer,
+            weights,
+            lines: &weights.lines[panel * steps * 2..][..steps * 2],
+            codes: &x.codes[row * layer.inputs..],
+            ranges: &x.ranges[row..],
+            column: panel * COLUMNS,
+        };
+        let y = &mut y[row * layer.outputs..];
+        // SAFETY: the caller vouches for the features.
+        unsafe {
+            match left {
+                12.. => tile.compute::<12>(y),
+                8.. => tile.compute::<8>(y),
+                4.. => tile.compute::<4>(y),
+                2.. => tile.compute::<2>(y),
+                _ => tile.compute::<1>(y),
+            }
+        }
+    });
+}
+
+/// One panel of a layer, and activations from its first row on.
+struct Tile<'a> {
+    layer: &'a Linear,
+    weights: &'a Codes,
+    lines: &'a [Line<i8, 64>],
+    codes: &'a [u8],
+    ranges: &'a [(f32, f32)],
+    column: usize,
+}
+
+impl Tile<'_> {
+    /// Computes `R` rows into `y`, which begins with the first of them. Returns `R`.
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    fn compute<const R: usize>(&self, y: &mut [f32]) -> usize {
+        for (r, sums) in self.sums::<R>().into_iter().enumerate() {
+            let (scale, offset) = self.ranges[r];
+            for (half, sum) in sums.into_iter().enumerate() {
+                let at = self.column + 16 * half;
+                let (bias, scales) = (&self.layer.bias[at..][..16], &self.weights.scales[at..][..16]);
+                let column_sums = &self.weights.sums[at..][..16];
+                let y: &mut [f32] = &mut y[r * self.layer.outputs + at..][..16];
+                // SAFETY: all four slices hold 16 values.
+                unsafe {
+                    let scales = _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_loadu_ps(scales.as_ptr()));
+                    let column_sums = _mm512_loadu_ps(column_sums.as_ptr());
+                    let base = _mm512_loadu_ps(bias.as_ptr());
+                    let base = _mm512_fmadd_ps(_mm512_set1_ps(offset), column_sums, base);
+                    _mm512_storeu_ps(y.as_mut_ptr(), _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scales, base));
+                }
+            }
+        }
+        R
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vnni")]
+    fn sums<const R: usize>(&self) -> [[__m512i; 2]; R] {
+        let inputs = self.layer.inputs;
+        let long_enough = self.codes.len() >= R * inputs && 2 * self.lines.len() == inputs;
+        assert!(long_enough, "operands are as long as the tile reads");
+        let mut sums = [[_mm512_setzero_si512(); 2]; R];
+        for (step, pair) in self.lines.as_chunks::<2>().0.iter().enumerate() {
+            let (low, high) = (load(&pair[0]), load(&pair[1]));
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let at = r * inputs + 4 * step;
+                // SAFETY: four codes from `at` on, below R * inputs, asserted above.
+                let codes = unsafe { self.codes.as_ptr().add(at).cast::<i32>().read_unaligned() };
+                let codes = _mm512_set1_epi32(codes);
+                sums[0] = _mm512_dpbusd_epi32(sums[0], codes, low);
+                sums[1] = _mm512_dpbusd_epi32(sums[1], codes, high);
+            }
+        }
+        sums
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load(line: &Line<i8, 64>) -> __m512i {
+    // SAFETY: a line is 64 bytes, aligned to 64.
+    unsafe { _mm512_load_si512(line.0.as_ptr().cast()) }
+}
+
+/// `Σ query · code` of each row, exactly; rows are as long as the query, a multiple of 64.
+///
+/// # Safety
+/// The CPU has AVX-512 F and VNNI.
+pub(super) unsafe fn scan(query: &[u8], codes: &[i8], out: &mut [i32]) {
+    let (rows, rest) = out.as_chunks_mut::<4>();
+    let (long, short) = codes.split_at(rows.len() * 4 * query.len());
+    for (codes, out) in long.chunks_exact(4 * query.len()).zip(rows) {
+        // SAFETY: the caller vouches for the features.
+        *out = unsafe { scan_rows::<4>(query, codes) };
+    }
+    for (codes, out) in short.chunks_exact(query.len()).zip(rest) {
+        // SAFETY: as above.
+        [*out] = unsafe { scan_rows::<1>(query, codes) };
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn scan_rows<const R: usize>(query: &[u8], codes: &[i8]) -> [i32; R] {
+    assert!(codes.len() == R * query.len(), "codes are as long as the scan reads");
+    let mut sums = [[_mm512_setzero_si512(); 2]; R];
+    for (step, part) in query.as_chunks::<64>().0.iter().enumerate() {
+        // SAFETY: a part is 64 bytes.
+        let part = unsafe { _mm512_loadu_si512(part.as_ptr().cast()) };
+        for (r, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: 64 codes from r * len + 64 * step on, below R * len, asserted above.
+            let row = unsafe { _mm512_loadu_si512(codes.as_ptr().add(r * query.len() + 64 * step).cast()) };
+            sums[step % 2] = _mm512_dpbusd_epi32(sums[step % 2], part, row);
+        }
+    }
+    sums.map(|[even, odd]| _mm512_reduce_add_epi32(_mm512_add_epi32(even, odd)))
+}
