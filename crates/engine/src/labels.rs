@@ -28,6 +28,9 @@ pub enum LabelsError {
     /// Control did not keep them.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The screener did not take them in.
+    #[error("the screener did not take labels in")]
+    Screener(#[from] tokio::task::JoinError),
 }
 
 /// Follows the labels of one log.
@@ -48,7 +51,7 @@ impl Labels {
     ) -> Result<Self, LabelsError> {
         let kept = control.all_exemplars().await?;
         let next = kept.iter().map(|e| e.removed.unwrap_or(e.position).next()).max();
-        screener.learn(&kept.into_iter().flat_map(Exemplar::into_labels).collect::<Vec<_>>());
+        learn(&screener, kept.into_iter().flat_map(Exemplar::into_labels).collect()).await?;
         Ok(Self { log, control, screener, next: Mutex::new(next.unwrap_or_default()) })
     }
 
@@ -61,13 +64,22 @@ impl Labels {
             let labels: Vec<_> = page.records.iter().filter_map(read).collect();
             if !labels.is_empty() {
                 self.control.put_labels(&labels).await?;
-                self.screener.learn(&labels);
+                learn(&self.screener, labels).await?;
             }
             let last = page.records.last().map(|record| record.receipt.position.next());
             *next = page.next.unwrap_or_else(|| until.max(last.unwrap_or_default()));
         }
         Ok(())
     }
+}
+
+/// On a thread that may block: an encoder takes a while.
+async fn learn(screener: &Arc<dyn Screener>, labels: Vec<Label>) -> Result<(), LabelsError> {
+    if labels.is_empty() {
+        return Ok(());
+    }
+    let screener = Arc::clone(screener);
+    Ok(tokio::task::spawn_blocking(move || screener.learn(&labels)).await?)
 }
 
 fn read(stored: &Stored) -> Option<Label> {

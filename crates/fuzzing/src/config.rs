@@ -50,7 +50,7 @@ fn load_text(file: &str, env: Vec<(String, String)>) -> Result<Loaded, String> {
 fn accepted(loaded: &Loaded) {
     let (toml, json) = (loaded.print(false), loaded.print(true));
     assert!(![&toml, &json, &format!("{loaded:?}")].into_iter().any(|shown| shown.contains(SECRET)));
-    if let Err(refused) = app::screener(&loaded.config) {
+    if let Err(refused) = tidegate_server::screening::open(&loaded.config) {
         panic!("settings were accepted, and the server cannot start with them: {refused:#}");
     }
     let again = load_text(&toml, Vec::new())

@@ -17,6 +17,7 @@ use tidegate_server::http::auth::Peer;
 use tidegate_server::http::router::router;
 use tidegate_server::metrics::Metrics;
 use tidegate_server::pipelines::open_whole;
+use tidegate_server::screening;
 use tidegate_server::stores::{CONTROL_FILE, Ports, VIEWS_FILE};
 use tidegate_simulator::memory_disk::MemoryDisk;
 use tidegate_store_embedded::control::EmbeddedControl;
@@ -119,7 +120,8 @@ fn check_problem(status: u16, json: &Value) {
 
 async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
     let config = small();
-    let screener = app::screener(&config).expect("the built-in words");
+    let tiers = screening::open(&config).expect("the built-in words");
+    let screener = std::sync::Arc::clone(&tiers.screener);
     let version = app::fold_version(screener.as_ref());
     let views = EmbeddedViews::open(&dir.path().join(VIEWS_FILE), app::half_life(&config), &version);
     let control = EmbeddedControl::open(&dir.path().join(CONTROL_FILE));
@@ -139,6 +141,6 @@ async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
     let pipeline = open_whole(ports.log.clone(), ports.views.clone(), &folding).await.expect("views answer");
     let checkpoint = pipeline.checkpoint();
     let app =
-        app::assemble(config, ports, screener, labels, checkpoint, signals, CancellationToken::new()).await;
+        app::assemble(config, ports, tiers, labels, checkpoint, signals, CancellationToken::new()).await;
     (app.expect("the parts fit together"), pipeline)
 }

@@ -6,6 +6,7 @@
 //!
 //! The laws are those of [`Screener`](tidegate_domain::assessment::Screener), tested in `tests/laws.rs`.
 
+mod exemplars;
 mod lexicon;
 mod linear;
 mod normal;
@@ -15,8 +16,11 @@ mod screener;
 mod settings;
 #[cfg(test)]
 mod testing;
+mod tiered;
 
+pub use exemplars::Blend;
 pub use linear::{Block, Head, LANES, Margins, Model, ModelError, Row, Scale, Table, features_of, norms};
 pub use rules::reason;
 pub use screener::TextScreener;
 pub use settings::{Settings, SettingsError};
+pub use tiered::{Encoder, TieredScreener, Vectors};

@@ -12,7 +12,6 @@ use tidegate_engine::intake::{Intake, Mask, MaskRule, RegexMask};
 use tidegate_engine::labelling::Labelling;
 use tidegate_engine::labels::Labels;
 use tidegate_engine::query::{Limits, Query};
-use tidegate_screening::{Settings, TextScreener};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +25,7 @@ use crate::http::rates::Rates;
 use crate::metrics::{Gauges, Metrics, PipelineObserver};
 use crate::otlp::{Exporter, Tracer};
 use crate::pipelines::Folding;
+use crate::screening::{EmbeddingTier, Thresholds, Tiers};
 use crate::stores::Ports;
 use crate::transport::Streams;
 
@@ -45,6 +45,8 @@ pub struct App {
     pub views: Arc<dyn Views>,
     /// Assesses texts.
     pub screener: Arc<dyn Screener>,
+    /// What became of the embedding tier.
+    pub embedding: EmbeddingTier,
     /// Takes what people say of texts.
     pub labelling: Labelling,
     /// Projects, keys and exemplars.
@@ -107,16 +109,6 @@ pub fn half_life(config: &Config) -> HalfLife {
     HalfLife { ms: i64::try_from(config.risk.half_life_s.saturating_mul(1000)).unwrap_or(i64::MAX) }
 }
 
-/// The screener of these settings.
-pub fn screener(config: &Config) -> anyhow::Result<Arc<dyn Screener>> {
-    let settings = Settings {
-        offensive: config.screening.offensive_words.clone(),
-        targeting: config.screening.targeting_words.clone(),
-        ..Settings::default()
-    };
-    Ok(Arc::new(TextScreener::new(&settings).context("screening words")?))
-}
-
 /// The labels of these stores, told to `screener`.
 pub async fn labels(ports: &Ports, screener: &Arc<dyn Screener>) -> anyhow::Result<Arc<Labels>> {
     let (log, control) = (Arc::clone(&ports.log), Arc::clone(&ports.control));
@@ -145,7 +137,7 @@ pub fn folding(
         half_life: half_life(config),
         batch_max_bytes: config.pipeline.batch_max_bytes,
         streams,
-        route_threshold: config.screening.threshold,
+        thresholds: Thresholds::new(&config.screening),
         route_again_max_events: config.transport.route_again_max_events,
     }
 }
@@ -173,7 +165,7 @@ pub fn signals(config: &Config, ports: &Ports) -> anyhow::Result<(Signals, Optio
 pub async fn assemble(
     config: Config,
     ports: Ports,
-    screener: Arc<dyn Screener>,
+    tiers: Tiers,
     labels: Arc<Labels>,
     checkpoint: watch::Receiver<Position>,
     signals: Signals,
@@ -181,6 +173,7 @@ pub async fn assemble(
 ) -> anyhow::Result<App> {
     let Ports { log, views, control, rate_limiter, clock, entropy } = ports;
     let Signals { metrics, tracer } = signals;
+    let Tiers { screener, embedding } = tiers;
     let query = Query::new(
         Arc::clone(&log),
         Arc::clone(&views),
@@ -206,10 +199,11 @@ pub async fn assemble(
             labels,
             control: Arc::clone(&control),
             screener: Arc::clone(&screener),
-            neighbour_similarity_min: config.screening.similarity_min,
+            neighbour_similarity_min: config.embedding.similarity_min,
             window_events: config.screening.similar_window_events,
         },
         screener,
+        embedding,
         control,
         metrics,
         tracer,

@@ -3,6 +3,7 @@
 //! - [`doors`]: wire shapes in; [`api`]: what is read back; [`http`]: connections, bodies, access, problems.
 //! - [`app`]: what handlers work with; [`run`]: a server from start to stop; `retention`: what is deleted meanwhile.
 //! - [`stores`]: files or a database; [`transport`]: Redis beside them; [`pipelines`]: who folds what.
+//! - [`screening`]: the tiers that texts are screened by.
 //! - [`backup`]: all that is not derived, in one file.
 //! - [`config`]: settings; [`open_files`]: their limit; [`metrics`]; [`telemetry`]: log lines; [`otlp`]: traces; [`cli`]: the commands.
 
@@ -20,6 +21,7 @@ pub mod otlp;
 pub mod pipelines;
 mod retention;
 pub mod run;
+pub mod screening;
 pub mod stores;
 pub mod telemetry;
 pub mod transport;

@@ -22,6 +22,7 @@ use crate::http::serve::Serving;
 use crate::open_files;
 use crate::pipelines::Pipelines;
 use crate::retention;
+use crate::screening;
 use crate::stores::Stores;
 use crate::transport::Streams;
 
@@ -46,7 +47,8 @@ pub struct Running {
 
 /// Starts a server; when this returns it answers on every address.
 pub async fn start(config: Config) -> anyhow::Result<Running> {
-    let screener = app::screener(&config)?;
+    let tiers = screening::open(&config)?;
+    let screener = Arc::clone(&tiers.screener);
     let stores = Stores::open(&config, screener.as_ref()).await?;
     let listeners = bind(&config.server.listen)?;
     let addresses = listeners.iter().map(TcpListener::local_addr).collect::<Result<Vec<_>, _>>()?;
@@ -60,7 +62,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let folding = app::folding(&config, &screener, &labels, &ports.clock, &signals, streams);
     let pipelines = Pipelines::start(&config, &stores, &ports, folding, &signals.metrics).await?;
     let (stop, roles) = (CancellationToken::new(), config.server.roles.clone());
-    let app = app::assemble(config, ports, screener, labels, pipelines.checkpoint(), signals, stop).await?;
+    let app = app::assemble(config, ports, tiers, labels, pipelines.checkpoint(), signals, stop).await?;
     let app = Arc::new(app);
     if app.config.server.has_role(Role::Api) {
         announce_owner_key(&app).await?;

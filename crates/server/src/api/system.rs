@@ -36,6 +36,8 @@ pub struct Ready {
 pub struct Check {
     name: &'static str,
     ok: bool,
+    /// False for a part without which the server still does its work, with less.
+    required: bool,
     detail: String,
 }
 
@@ -46,7 +48,7 @@ pub async fn health(State(app): State<Arc<App>>) -> Json<Health> {
     Json(Health { status: "ok", service: "tidegate", version: env!("CARGO_PKG_VERSION"), timestamp })
 }
 
-/// Readiness: 200 if every check holds, else 503.
+/// Readiness: 200 if every required check holds, else 503.
 #[utoipa::path(
     get, path = "/ready", operation_id = "getReady", tag = "operations",
     responses(
@@ -56,13 +58,13 @@ pub async fn health(State(app): State<Arc<App>>) -> Json<Health> {
 )]
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let checks = checks(&app).await;
-    let ok = checks.iter().all(|check| check.ok);
+    let ok = checks.iter().all(|check| check.ok || !check.required);
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Ready { status: if ok { "ready" } else { "unavailable" }, checks })).into_response()
 }
 
 async fn checks(app: &App) -> Vec<Check> {
-    let check = |name, ok, detail: String| Check { name, ok, detail };
+    let check = |name, ok, detail: String| Check { name, ok, required: true, detail };
     let log = app.log.status();
     let damaged = log.quarantined.len();
     let views = app.views.checkpoint().await;
@@ -81,11 +83,13 @@ async fn checks(app: &App) -> Vec<Check> {
             views.map_or_else(|error| error.to_string(), |at| format!("folded up to {at}")),
         ),
         check("pipeline", true, format!("{lag} events behind")),
-        check(
-            "screening",
-            true,
-            format!("{}: rules only, no embedding model loaded", app.screener.version()),
-        ),
+        check("screening", true, app.screener.version().to_owned()),
+        Check {
+            name: "embedding",
+            ok: app.embedding.is_well(),
+            required: false,
+            detail: app.embedding.describe(),
+        },
     ]
 }
 

@@ -8,14 +8,18 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("BATCH_SIZE", "intake.moderation_batch_max_events"),
     ("DATABASE_URL", "store.url"),
     ("DEDUP_WINDOW_SECONDS", "intake.dedup_window_s"),
+    ("DEVICE", "embedding.device"),
+    ("EMBEDDING_CACHE_TTL", "embedding.cache_ttl_s"),
     ("LOG_LEVEL", "telemetry.log_level"),
     ("MAX_CONTENT_LENGTH", "event.moderation_content_max_chars"),
     ("MAX_QUEUE_DEPTH", "intake.queue_depth_max"),
     ("MIN_CONTENT_LENGTH", "intake.moderation_content_min_chars"),
+    ("MODEL_BATCH_SIZE", "embedding.batch_max_texts"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
     ("OTEL_TRACES_SAMPLER_ARG", "telemetry.otlp_sample_ratio"),
     ("REDIS_URL", "transport.url"),
     ("REQUIRE_AUTHOR", "intake.moderation_require_author"),
+    ("SCREENING_MODEL", "embedding.model_dir"),
     ("SCREENING_THRESHOLD", "screening.threshold"),
 ];
 

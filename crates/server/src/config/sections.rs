@@ -34,6 +34,8 @@ pub struct Config {
     pub risk: Risk,
     /// Risk of texts.
     pub screening: Screening,
+    /// Likeness of texts.
+    pub embedding: Embedding,
     /// What is masked before it is kept.
     pub masking: Masking,
     /// Live readers.
@@ -217,14 +219,77 @@ pub struct Risk {
 pub struct Screening {
     /// Score from which a text is routed to review, in (0, 1].
     pub threshold: f64,
-    /// Offensive words; empty for the built-in list.
+    /// Rules and word lists.
+    pub heuristics: bool,
+    /// Trained classifiers.
+    pub learned: bool,
+    /// Words that offend, besides the built-in ones.
     pub offensive_words: Vec<String>,
-    /// Words that address someone; empty for the built-in list.
+    /// Words that address someone, besides the built-in ones.
     pub targeting_words: Vec<String>,
-    /// Cosine from which two texts are like each other, in (0, 1].
-    pub similarity_min: f64,
+    /// Words of the built-in lists that are permitted.
+    pub allowed_words: Vec<String>,
+    /// Categories that do not count.
+    pub categories_off: Vec<String>,
+    /// What single projects have besides.
+    pub projects: Vec<ProjectScreening>,
     /// Newest events that a text is compared with.
     pub similar_window_events: usize,
+}
+
+/// What a project has besides what all have.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectScreening {
+    /// Whose.
+    pub project: ProjectId,
+    /// Score from which a text is routed to review, in (0, 1].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+    /// Words that offend.
+    #[serde(default)]
+    pub offensive_words: Vec<String>,
+    /// Words that address someone.
+    #[serde(default)]
+    pub targeting_words: Vec<String>,
+    /// Words that are permitted.
+    #[serde(default)]
+    pub allowed_words: Vec<String>,
+    /// Categories that do not count.
+    #[serde(default)]
+    pub categories_off: Vec<String>,
+}
+
+/// `[embedding]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Embedding {
+    /// Folder of a BERT-class model; empty for none.
+    pub model_dir: PathBuf,
+    /// Put before each text.
+    pub prefix: String,
+    /// Tokens kept of a text.
+    pub max_tokens: usize,
+    /// `auto`, or the name of a kernel.
+    pub kernel: String,
+    /// `cpu` or `cuda`.
+    pub device: String,
+    /// Weight of labelled texts in the score, in (0, 1].
+    pub weight: f64,
+    /// Cosine from which two texts are like each other, in (0, 1].
+    pub similarity_min: f64,
+    /// Threads; 0 for one less than the machine has cores.
+    pub threads: usize,
+    /// Texts in one batch.
+    pub batch_max_texts: usize,
+    /// Texts that may wait.
+    pub queue_max_texts: usize,
+    /// How long an answer is waited for.
+    pub timeout_ms: u64,
+    /// Vectors kept.
+    pub cache_max_entries: usize,
+    /// How long a vector is kept.
+    pub cache_ttl_s: u64,
 }
 
 /// `[masking]`

@@ -4,15 +4,19 @@ use std::collections::{BTreeMap, HashSet};
 use std::error::Error as _;
 use std::hash::Hash;
 
+use tidegate_domain::assessment::Category;
+use tidegate_embedding::KernelChoice;
 use tidegate_engine::intake::RegexMask;
 use tidegate_screening::Settings;
 use toml::Value;
 
 use super::layers::Origins;
 use super::{
-    Access, Address, Config, ConfigError, Masking, Origin, Role, Screening, Server, Telemetry, print,
+    Access, Address, Config, ConfigError, Embedding, Masking, Origin, Role, Screening, Server, Telemetry,
+    print,
 };
 use crate::otlp::Endpoint;
+use crate::screening::of_project;
 
 /// Whole numbers that may be 0, as `default.toml` says.
 const MAY_BE_ZERO: &[&str] = &[
@@ -23,6 +27,7 @@ const MAY_BE_ZERO: &[&str] = &[
     "log.retention_max_bytes",
     "server.connections_per_address_max",
     "server.connection_max_requests",
+    "embedding.threads",
 ];
 
 /// Rates and bursts may be 0, and have a largest value: a bucket counts whole microseconds.
@@ -43,6 +48,8 @@ const LARGEST: &[(&str, i64)] = &[
     ("event.data_max_depth", 100),
     // The log hands out so many records at once.
     ("query.page_max", 1000),
+    // What positions such models have.
+    ("embedding.max_tokens", 512),
     // Kept in 15 bits.
     ("store.shards", 1024),
 ];
@@ -97,6 +104,9 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
         .or_else(|| address("store.url", &config.store.url, DATABASES))
         .or_else(|| address("transport.url", &config.transport.url, REDISES))
         .or_else(|| words(&config.screening))
+        .or_else(|| categories("screening.categories_off", &config.screening.categories_off))
+        .or_else(|| projects(&config.screening))
+        .or_else(|| embedding(&config.embedding))
         .or_else(|| masking(&config.masking))
         .or_else(|| keys(&config.access))
         .or_else(|| collector(&config.telemetry));
@@ -180,15 +190,58 @@ fn address(key: &str, url: &Address, (schemes, example): Schemes) -> Option<Brok
 
 /// Each list as the screener will take it.
 fn words(screening: &Screening) -> Option<Broken> {
-    let (offensive, targeting) = (&screening.offensive_words, &screening.targeting_words);
-    let broken = |key: &str, words: &[String], settings: Settings| {
-        let fault = settings.check().err()?;
+    let lists = [
+        ("screening.offensive_words", &screening.offensive_words, "offensive"),
+        ("screening.targeting_words", &screening.targeting_words, "targeting"),
+        ("screening.allowed_words", &screening.allowed_words, "allowed"),
+    ];
+    lists.into_iter().find_map(|(key, words, list)| {
+        let fault = only(list, words).check().err()?;
         Some(Broken::new(key, format!("a list of {}", words.len()), fault.to_string()))
-    };
-    let of_offensive = Settings { offensive: offensive.clone(), ..Settings::default() };
-    let of_targeting = Settings { targeting: targeting.clone(), ..Settings::default() };
-    broken("screening.offensive_words", offensive, of_offensive)
-        .or_else(|| broken("screening.targeting_words", targeting, of_targeting))
+    })
+}
+
+/// Settings with nothing but one list.
+fn only(list: &str, words: &[String]) -> Settings {
+    let of = |name| if name == list { words.to_vec() } else { Vec::new() };
+    let (offensive, targeting, allowed) = (of("offensive"), of("targeting"), of("allowed"));
+    Settings { offensive, targeting, allowed, ..Settings::default() }
+}
+
+/// Names of categories that can be switched off.
+fn categories(key: &str, names: &[String]) -> Option<Broken> {
+    let is_risk = |name: &&String| Category::parse(name).is_none_or(|category| category == Category::LowRisk);
+    let name = names.iter().find(is_risk)?;
+    let known: Vec<_> = Category::ALL[1..].iter().map(|category| category.name()).collect();
+    Some(Broken::new(key, name.as_str(), format!("expected one of {}", known.join(", "))))
+}
+
+/// What single projects have besides.
+fn projects(screening: &Screening) -> Option<Broken> {
+    let key = "screening.projects";
+    if let Some(twice) = first_repeated(screening.projects.iter().map(|own| own.project.as_str())) {
+        return Some(Broken::new(key, twice, "a project is listed twice"));
+    }
+    screening.projects.iter().find_map(|own| {
+        let named = |rule: String| Broken::new(key, own.project.as_str(), rule);
+        let threshold = own.threshold.filter(|share| !(*share > 0.0 && *share <= 1.0));
+        threshold
+            .map(|share| named(format!("threshold {share} must be above 0 and at most 1")))
+            .or_else(|| categories(key, &own.categories_off))
+            .or_else(|| of_project(screening, own).check().err().map(|fault| named(fault.to_string())))
+    })
+}
+
+/// What the embedding tier can be told.
+fn embedding(embedding: &Embedding) -> Option<Broken> {
+    if let Err(fault) = embedding.kernel.parse::<KernelChoice>() {
+        return Some(Broken::new("embedding.kernel", embedding.kernel.as_str(), fault.to_string()));
+    }
+    let is_known = embedding.device == "cpu";
+    (!is_known).then(|| {
+        let rule = "this program was built for cpu alone";
+        Broken::new("embedding.device", embedding.device.as_str(), rule)
+    })
 }
 
 /// Each rule as its user will compile it, so that a bad one stops the start here.

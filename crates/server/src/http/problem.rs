@@ -279,6 +279,7 @@ impl From<LabelsError> for Problem {
         match error {
             LabelsError::Log(error) => error.into(),
             LabelsError::Control(error) => error.into(),
+            LabelsError::Screener(error) => Self::internal(&error),
         }
     }
 }

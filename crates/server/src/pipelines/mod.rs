@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Role};
 use crate::metrics::Metrics;
+use crate::screening::Thresholds;
 use crate::stores::{Ports, Stores};
 use crate::transport::Streams;
 use router::Router;
@@ -45,8 +46,8 @@ pub struct Folding {
     pub batch_max_bytes: usize,
     /// Streams for others, if there is a transport.
     pub streams: Option<Streams>,
-    /// Risk from which an event goes to the reasoning queue.
-    pub route_threshold: f64,
+    /// Risk from which an event goes to the reasoning queue, by project.
+    pub thresholds: Thresholds,
     /// How far back is routed again.
     pub route_again_max_events: u64,
 }
@@ -78,7 +79,7 @@ impl Folding {
             feed,
             views,
             routes: self.streams.as_ref()?.routes.clone(),
-            threshold: self.route_threshold,
+            thresholds: self.thresholds.clone(),
             model_version: self.screener.version().to_owned(),
             again_max_events: self.route_again_max_events,
             checkpoint: pipeline.checkpoint(),

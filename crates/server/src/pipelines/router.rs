@@ -14,6 +14,7 @@ use tidegate_stream_redis::routes::{Outcome, Routed, Routes};
 use tokio::sync::watch;
 
 use crate::api::event_json;
+use crate::screening::Thresholds;
 
 /// Log read and routed at once.
 const BATCH_MAX_BYTES: usize = 1 << 20;
@@ -31,7 +32,7 @@ pub(super) struct Router {
     /// Where they go.
     pub(super) routes: Routes,
     /// Risk from which an event goes to the reasoning queue.
-    pub(super) threshold: f64,
+    pub(super) thresholds: Thresholds,
     /// Version of the screening rules.
     pub(super) model_version: String,
     /// How far back is routed again if Redis has forgotten where it was.
@@ -100,12 +101,13 @@ impl Router {
                 FoundEvent { assessed: assessed.remove(&stored.receipt.position), is_screened: true, stored };
             // What cannot be read was parked by the pipeline.
             let event = event_json::render(&found, &self.model_version)?;
+            let threshold = self.thresholds.of(&record::decode(&found.stored.bytes).ok()?.project_id);
             let risk = found.assessed.as_ref().map_or(RiskScore::ZERO, |a| a.assessment.risk_score);
             Some(Routed {
                 event_id: found.stored.receipt.id,
                 position: found.stored.receipt.position,
                 risk_score: risk.get(),
-                is_risky: risk.get() >= self.threshold,
+                is_risky: risk.get() >= threshold,
                 event: event.get().to_owned(),
             })
         });

@@ -20,6 +20,7 @@ mod faults;
 mod fuzz;
 mod idempotency;
 mod ingest;
+mod labels;
 mod logs;
 mod many;
 mod masking;

@@ -12,7 +12,7 @@ const LOANS: &[(&str, &str)] = &[("store-embedded", "simulator"), ("stream-redis
 /// What each crate may use of ours. Everyone may add `testkit` for its tests; nothing else points up.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
-    ("screening", &["domain"]),
+    ("screening", &["domain", "embedding"]),
     ("training", &["domain", "screening"]),
     ("embedding", &[]),
     ("engine", &["domain"]),
@@ -21,7 +21,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("stream-redis", &["domain"]),
     ("testkit", &["domain"]),
     ("simulator", &["domain", "screening", "engine", "store-embedded", "testkit"]),
-    ("server", &["domain", "screening", "engine", "store-embedded", "store-postgres", "stream-redis"]),
+    (
+        "server",
+        &["domain", "screening", "embedding", "engine", "store-embedded", "store-postgres", "stream-redis"],
+    ),
     ("fuzzing", &["domain", "engine", "store-embedded", "server", "simulator", "testkit"]),
 ];
 

@@ -12,13 +12,14 @@ use super::{Rules, can_be_compared, differences, fold, say_compared, say_rebuilt
 use crate::app;
 use crate::cli::command::RebuildArgs;
 use crate::config::Config;
+use crate::screening;
 use crate::stores::{VIEWS_FILE, open_embedded};
 
 /// The new views, until they take the old ones' place.
 const DRAFT_FILE: &str = "views.sqlite.rebuild";
 
 pub(super) async fn run(args: &RebuildArgs, config: &Config) -> anyhow::Result<()> {
-    let screener = app::screener(config)?;
+    let screener = screening::open(config)?.screener;
     let stores = open_embedded(config, screener.as_ref())?;
     let (dir, first) = (&config.server.data_dir, stores.log.first());
     if args.check {

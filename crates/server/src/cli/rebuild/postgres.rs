@@ -16,6 +16,7 @@ use super::{Rules, can_be_compared, differences, fold, say_compared, say_rebuilt
 use crate::app;
 use crate::cli::command::RebuildArgs;
 use crate::config::Config;
+use crate::screening;
 use crate::stores::{PostgresStores, open_postgres};
 
 /// The name under which this command leases shards.
@@ -25,7 +26,7 @@ const LEASE_TTL: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) async fn run(args: &RebuildArgs, config: &Config) -> anyhow::Result<()> {
-    let screener = app::screener(config)?;
+    let screener = screening::open(config)?.screener;
     let stores = open_postgres(config, screener.as_ref()).await?;
     let done = rebuild(args, config, &stores, screener).await;
     stores.log.close().await;

@@ -22,6 +22,7 @@ use super::cost::{Cost, Stretch};
 use crate::app;
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
+use crate::screening;
 use crate::stores::{LOG_DIR, VIEWS_FILE, log_config};
 
 /// Events of one append.
@@ -118,7 +119,7 @@ impl Life {
     }
 
     async fn views(&self) -> anyhow::Result<(Arc<dyn Views>, Pipeline)> {
-        let screener = app::screener(&self.config)?;
+        let screener = screening::open(&self.config)?.screener;
         let (half_life, version) = (app::half_life(&self.config), app::fold_version(screener.as_ref()));
         let views: Arc<dyn Views> =
             Arc::new(EmbeddedViews::open(&self.data.join(VIEWS_FILE), half_life, &version)?);

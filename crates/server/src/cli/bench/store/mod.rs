@@ -11,9 +11,9 @@ use anyhow::{Context, bail};
 
 use super::machine::Machine;
 use super::report::{median, shown};
-use crate::app;
 use crate::cli::{interrupt::Interrupt, out};
 use crate::config::Config;
+use crate::screening;
 use crate::stores::open_postgres;
 use bare::Bare;
 use batches::{Batches, append};
@@ -74,7 +74,7 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<()> {
 type Rows = Vec<(String, String)>;
 
 async fn measure(args: &Args, config: &Config, dir: &std::path::Path) -> anyhow::Result<Rows> {
-    let screener = app::screener(config)?;
+    let screener = screening::open(config)?.screener;
     let stores = open_postgres(config, screener.as_ref()).await?;
     if stores.log.shards() == 0 || tidegate_domain::ports::EventLog::tail(stores.log.as_ref()).0 > 0 {
         bail!("the database holds events: name an empty one");

@@ -11,9 +11,9 @@ use super::super::load::{self, Pace, Plan};
 use super::super::scratch::Scratch;
 use super::super::traffic::Traffic;
 use super::batches::{self, Batches};
-use crate::app;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::screening;
 use crate::stores::{Stores, open_postgres};
 use crate::transport::Streams;
 
@@ -80,7 +80,7 @@ async fn append(
     batches: &mut Batches,
     events: u64,
 ) -> anyhow::Result<()> {
-    let screener = app::screener(config)?;
+    let screener = screening::open(config)?.screener;
     let stores = Stores::Postgres(open_postgres(config, screener.as_ref()).await?);
     let mut config = config.clone();
     config.transport.url = crate::config::Address::new(stream.unwrap_or_default());
