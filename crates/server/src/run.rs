@@ -55,6 +55,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let ports = stores.ports(&config);
     let (signals, exporter) = app::signals(&config, &ports)?;
     let streams = Streams::open(&config, &stores)?;
+    signals.metrics.watch_embedding(&tiers.embedding);
     if let Some(streams) = &streams {
         signals.metrics.watch_transport(Arc::clone(&streams.stats));
     }

@@ -111,7 +111,11 @@ pub(super) fn fold(
     let mut report =
         BatchReport { events: decoded.events.len(), first_recorded_at, ..BatchReport::default() };
     let texts: Vec<&str> = decoded.events.iter().filter_map(|read| read.event.content.as_deref()).collect();
-    let mut embedded = embed(screener, &texts).into_iter();
+    let started = Instant::now();
+    let embedded = embed(screener, &texts);
+    let is_asked = embedded.iter().any(|embedded| !matches!(embedded, Embedded::Off));
+    report.embedding_time = is_asked.then(|| started.elapsed());
+    let mut embedded = embedded.into_iter();
     for (index, read) in decoded.events.iter().enumerate() {
         if index.is_multiple_of(YIELD_EVERY) {
             std::thread::yield_now();

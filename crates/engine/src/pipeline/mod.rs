@@ -53,6 +53,8 @@ pub struct BatchReport {
     pub categories: [usize; Category::ALL.len()],
     /// Texts that a tier which is switched on did not answer for.
     pub degraded: usize,
+    /// How long texts waited for vectors, if any was asked for.
+    pub embedding_time: Option<Duration>,
     /// Events parked.
     pub parked: usize,
     /// Time that screening took, of a sample of the texts.

@@ -1,5 +1,6 @@
 //! Metrics: seed 002's names, and ours. Labels are bounded: a client cannot make the registry grow.
 
+mod embedding;
 mod freshness;
 mod labels;
 pub(crate) mod process;
@@ -22,6 +23,8 @@ use tidegate_engine::pipeline::{BatchReport, Observer};
 
 use crate::doors::Verdict;
 use crate::otlp::Tracer;
+use crate::screening::EmbeddingTier;
+use embedding::EmbeddingMetrics;
 use freshness::Freshness;
 use labels::Bounded;
 pub use labels::Received;
@@ -48,8 +51,7 @@ pub struct Metrics {
     screened: IntCounter,
     screening_latency: Histogram,
     risk_score: Histogram,
-    /// Declared for dashboards; nothing observes it until an embedding model is loaded.
-    _embedding_latency: Histogram,
+    embedding: EmbeddingMetrics,
     screening: ScreeningMetrics,
     folded: IntCounter,
     parked: IntCounter,
@@ -116,11 +118,7 @@ impl Metrics {
                 "Risk scores of texts screened.",
                 &RISK_BOUNDS,
             )?,
-            _embedding_latency: make.histogram(
-                "embedding_latency_ms",
-                "Embedding of one text; empty while no embedding model is loaded.",
-                &LATENCY_BOUNDS_MS,
-            )?,
+            embedding: EmbeddingMetrics::new(&make)?,
             screening: ScreeningMetrics::new(&make)?,
             folded: make.counter("pipeline_events_total", "Events folded into views.")?,
             parked: make.counter("pipeline_parked_total", "Events parked in quarantine.")?,
@@ -216,6 +214,11 @@ impl Metrics {
         self.transport.watch(stats);
     }
 
+    /// From now on tells of the embedding tier; the first one given stays.
+    pub fn watch_embedding(&self, tier: &EmbeddingTier) {
+        self.embedding.watch(tier);
+    }
+
     /// A store failed a request, or a worker.
     pub fn store_failed(&self) {
         self.store_errors.inc();
@@ -292,6 +295,7 @@ impl Metrics {
         self.inflight_bytes.set(gauges.body_inflight_bytes as i64);
         self.stream_readers.set(gauges.stream_readers as i64);
         self.transport.read();
+        self.embedding.read();
         let mut text = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
             tracing::error!(error = %error, "metrics could not be written");
@@ -331,6 +335,7 @@ impl Metrics {
         // Every event counts as if it were the oldest of its batch.
         self.freshness.lock().unwrap_or_else(PoisonError::into_inner).record(age_ms, report.events as u64);
         self.screening.committed(report);
+        report.embedding_time.iter().for_each(|time| self.embedding.waited(*time));
         self.folded.inc_by(report.events as u64);
         self.parked.inc_by(report.parked as u64);
         self.commit.observe(report.total.as_secs_f64() * 1e3);

@@ -16,6 +16,7 @@ mod cli;
 mod clock;
 mod crowds;
 mod deploy;
+mod embedding;
 mod faults;
 mod fuzz;
 mod idempotency;
