@@ -51,7 +51,9 @@ async fn a_label_counts_for_the_next_event_and_is_taken_back() {
     assert_eq!(remove(&server, &exemplar).await["exemplar"]["removed"], true);
     assert_eq!(remove(&server, &exemplar).await["exemplar"]["removed"], true, "twice is once");
     let third = message(&server, TEXT).await;
-    assert_eq!((&third["category"], &third["riskScore"]), (&first["category"], &first["riskScore"]));
+    assert_eq!(third["category"], "LOW_RISK");
+    // Not quite as before: its author has sent something risky meanwhile.
+    assert!(third["riskScore"].as_f64().unwrap() < 0.3, "{third}");
     assert_eq!(server.read(&path).await["touched"], json!([second["eventId"]]), "what it touched stays");
     assert_eq!(server.read("/v1/exemplars").await["exemplars"][0]["removed"], true);
 }
