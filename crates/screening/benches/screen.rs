@@ -1,11 +1,15 @@
-//! How many texts a second one core screens; beside it the same rules written the plain way.
+//! How many texts a second one core screens, by tier; beside it the plainest scan of the same texts.
 //!
 //! `cargo bench -p tidegate-screening --bench screen`
+//!
+//! With `TIDEGATE_TEXTS` naming a file of one text a line, those are screened instead of the built-in ones, and only the
+//! rate of both tiers is printed: `bench/screening_peers.py` compares with other tools in that way.
 
-use std::{collections::HashSet, hint::black_box, time::Instant};
+use std::hint::black_box;
+use std::time::Instant;
 
-use tidegate_domain::assessment::Screener;
-use tidegate_screening::{LexicalScreener, Lexicon};
+use tidegate_domain::author::Facts;
+use tidegate_screening::{Settings, TextScreener};
 
 const CLEAN: &str = "Hi Ana, thanks for the notes from Tuesday. I moved the review to Thursday at ten, since \
     two of us fly back on Wednesday night. Does that slot work for all?";
@@ -14,76 +18,49 @@ const CURLY: &str = "Hi Ana, thanks for the notes from Tuesday. I’ve moved the
 const FLAGGED: &str = "You are such a stupid idiot!!! Your whole plan is awful and pathetic, and I hate the sound \
     of it. Nooooooo way that we ever pay for trash like this one.";
 const RUNS: usize = 15;
-const TEXTS_PER_RUN: u32 = 100_000;
+const TEXTS_PER_RUN: usize = 10_000;
 
 #[expect(clippy::print_stdout, reason = "a bench reports on stdout")]
-fn main() {
-    let screener = LexicalScreener::default();
-    let plain = Plain::new(Lexicon::default());
-    println!("{:<24} {:>6} {:>12} {:>12} {:>8}", "text", "bytes", "screener/s", "plain/s", "ns");
+#[expect(clippy::disallowed_methods, reason = "a bench has no configuration")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let both = TextScreener::new(&Settings::default())?;
+    if let Ok(path) = std::env::var("TIDEGATE_TEXTS") {
+        let texts = std::fs::read_to_string(path)?;
+        let texts: Vec<&str> = texts.lines().collect();
+        let ns = median_ns(&texts, |text| drop(black_box(both.assess(text, &Facts::default()))));
+        println!("{:.0}", 1e9 / ns);
+        return Ok(());
+    }
+    let rules = TextScreener::new(&Settings { learned: false, ..Settings::default() })?;
+    println!("{:<24} {:>6} {:>12} {:>12} {:>12}", "text", "bytes", "tier 0 /s", "tiers 0+1 /s", "plain /s");
     for (name, text) in [("clean", CLEAN), ("clean, one curly quote", CURLY), ("flagged", FLAGGED)] {
-        let (ours, theirs) = medians(
-            || drop(black_box(screener.assess(black_box(text)))),
-            || drop(black_box(plain.score(black_box(text)))),
+        let rate = |screen: &dyn Fn(&str)| 1e9 / median_ns(&[text], screen);
+        println!(
+            "{name:<24} {:>6} {:>12.0} {:>12.0} {:>12.0}",
+            text.len(),
+            rate(&|text| drop(black_box(rules.assess(text, &Facts::default())))),
+            rate(&|text| drop(black_box(both.assess(text, &Facts::default())))),
+            rate(&|text| drop(black_box(plain(text)))),
         );
-        println!("{name:<24} {:>6} {:>12.0} {:>12.0} {:>8.0}", text.len(), 1e9 / ours, 1e9 / theirs, ours);
     }
+    Ok(())
 }
 
-/// Median nanoseconds per call of each, their runs interleaved so that both meet the same noise.
-fn medians(mut ours: impl FnMut(), mut theirs: impl FnMut()) -> (f64, f64) {
-    let time = |call: &mut dyn FnMut(u32)| {
-        let start = Instant::now();
-        call(TEXTS_PER_RUN);
-        start.elapsed().as_secs_f64() * 1e9 / f64::from(TEXTS_PER_RUN)
-    };
-    let (mut left, mut right): (Vec<f64>, Vec<f64>) = (0..RUNS)
-        .map(|_| (time(&mut |n| (0..n).for_each(|_| ours())), time(&mut |n| (0..n).for_each(|_| theirs()))))
-        .unzip();
-    left.sort_by(f64::total_cmp);
-    right.sort_by(f64::total_cmp);
-    (left[RUNS / 2], right[RUNS / 2])
+/// Median over the runs of the nanoseconds a text takes.
+fn median_ns(texts: &[&str], screen: impl Fn(&str)) -> f64 {
+    let mut runs: Vec<f64> = (0..RUNS)
+        .map(|_| {
+            let start = Instant::now();
+            texts.iter().cycle().take(TEXTS_PER_RUN).for_each(|text| screen(black_box(text)));
+            start.elapsed().as_secs_f64() * 1e9 / TEXTS_PER_RUN as f64
+        })
+        .collect();
+    runs.sort_by(f64::total_cmp);
+    runs[RUNS / 2]
 }
 
-/// Baseline: the rules as seed 002 words them. Tokens by white space, a set of words, loops over copies.
-struct Plain {
-    offensive: HashSet<String>,
-    targeting: Vec<String>,
-}
-
-impl Plain {
-    fn new(words: Lexicon) -> Self {
-        Self { offensive: words.offensive.into_iter().collect(), targeting: words.targeting }
-    }
-
-    fn score(&self, text: &str) -> (f64, Vec<String>) {
-        let mut score = 0.0_f64;
-        let mut flags = Vec::new();
-        let letters: Vec<char> = text.chars().filter(|c| c.is_alphabetic()).collect();
-        let upper = letters.iter().filter(|c| c.is_uppercase()).count();
-        if text.chars().count() > 10 && upper as f64 / letters.len().max(1) as f64 > 0.8 {
-            score += 0.2;
-            flags.push("all_caps_spam".to_string());
-        }
-        let chars: Vec<char> = text.chars().collect();
-        if chars.windows(3).any(|run| run.iter().all(|c| matches!(c, '!' | '?'))) {
-            score += 0.15;
-            flags.push("repeated_punctuation".to_string());
-        }
-        if chars.windows(5).any(|run| run.iter().all(|c| *c == run[0] && *c != '\n')) {
-            score += 0.15;
-            flags.push("repeated_punctuation".to_string());
-        }
-        let lower = text.to_lowercase();
-        let offensive = lower.split_whitespace().filter(|token| self.offensive.contains(*token)).count();
-        if offensive > 0 {
-            score += (0.1 * offensive as f64).min(0.3);
-            flags.push("offensive_language".to_string());
-        }
-        if self.targeting.iter().any(|phrase| lower.contains(phrase.as_str())) {
-            score += 0.2;
-            flags.push("targeting_behavior".to_string());
-        }
-        (score.min(1.0), flags)
-    }
+/// Baseline: lower case, split at white space, look for a few words.
+fn plain(text: &str) -> usize {
+    const WORDS: [&str; 8] = ["trash", "terrible", "awful", "stupid", "idiot", "hate", "pathetic", "loser"];
+    text.to_lowercase().split_whitespace().filter(|word| WORDS.contains(word)).count()
 }

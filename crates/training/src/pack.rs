@@ -55,7 +55,7 @@ pub(crate) fn pack(vocabulary: &Vocabulary, heads: &[Weights]) -> Model {
     }
     let mut scales = [Scale::default(); LANES];
     for ((scale, head), unit) in scales.iter_mut().zip(heads).zip(units) {
-        *scale = Scale { unit, bias: head.bias, slope: 1.0, offset: 0.0 };
+        *scale = Scale { unit, bias: head.bias, slope: 1.0, offset: 0.0, threshold: 0.0 };
     }
     Model { table, scales }
 }

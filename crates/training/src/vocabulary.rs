@@ -46,7 +46,7 @@ pub(crate) struct Vocabulary {
 }
 
 /// A feature of fewer texts is noise, or the text itself.
-const TEXTS_MIN: [u32; Block::COUNT] = [2, 3, 2];
+const TEXTS_MIN: [u32; Block::COUNT] = [2, 3, 2, 2];
 
 impl Vocabulary {
     /// Counts the features of the texts `of`.
