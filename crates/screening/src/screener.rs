@@ -69,6 +69,13 @@ impl TextScreener {
     }
 }
 
+impl TextScreener {
+    /// The weights in use; `None` if the classifiers are switched off.
+    pub fn model(&self) -> Option<&Model> {
+        self.model.as_deref()
+    }
+}
+
 impl Screener for TextScreener {
     fn screen(&self, input: &Input<'_>) -> Assessment {
         self.assess(input.text, input.facts)
@@ -120,7 +127,7 @@ fn category(head: Head) -> Option<Category> {
         Head::Sexual => Some(Category::Sexual),
         Head::InjectionDirect | Head::InjectionIndirect => Some(Category::PromptInjection),
         Head::Jailbreak => Some(Category::Jailbreak),
-        Head::HarmfulIntent | Head::HarmfulContrast => Some(Category::HarmfulIntent),
-        Head::Offensive | Head::HateTweet | Head::HateContrast => None,
+        Head::HarmfulIntent => Some(Category::HarmfulIntent),
+        Head::Offensive | Head::HateTweet | Head::HateContrast | Head::AnyRisk => None,
     }
 }

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tidegate_screening::{LANES, Settings, SettingsError, TextScreener};
+use tidegate_screening::{Head, LANES, Model, Settings, SettingsError, Table, TextScreener};
 
 use crate::data::Row;
 use crate::folds::{self, FOLDS};
-use crate::heads::Lessons;
+use crate::eval::{Detector, Report, report};
+use crate::heads::{self, Lessons};
+use crate::tune;
 use crate::train::{Corpus, TrainError, fit};
 
 /// A row, and what the model that was not shown it says.
@@ -33,10 +35,56 @@ pub struct CrossValidation {
 }
 
 impl CrossValidation {
-    /// The margins of one head on the rows that it could have learnt from.
-    pub(crate) fn margins_of(&self, head: usize) -> Vec<(f64, bool)> {
-        let taught = self.rows.iter().filter(|row| row.lessons[head] != 0);
-        taught.map(|row| (row.margins[head], row.lessons[head] > 0)).collect()
+    /// One report a set and detector, where every row was judged by weights and thresholds that were not fitted to it.
+    ///
+    /// Thresholds and calibration of a fold are those of the four others. Sets in the order they were read in.
+    pub fn reports(&self) -> Vec<(&'static str, Report)> {
+        let tuned: Vec<Model> = (0..FOLDS).map(|fold| self.tuned_without(fold)).collect();
+        let mut sets: Vec<&'static str> = self.rows.iter().map(|row| row.set).collect();
+        sets.sort_by_key(|set| heads::SETS.iter().position(|own| own == set));
+        sets.dedup();
+        let mut reports = Vec::new();
+        for set in sets.into_iter().filter(|set| heads::SETS.contains(set)) {
+            let rows: Vec<&OutOfFold> = self.rows.iter().filter(|row| row.set == set).collect();
+            let plain: Vec<Row> = rows.iter().map(|row| row.row.clone()).collect();
+            for detector in Detector::of(&plain) {
+                let answered: Vec<_> = rows
+                    .iter()
+                    .filter_map(|row| {
+                        let (answer, score) = detector.answer(&row.margins, &tuned[row.fold]);
+                        detector.truth(&row.row).map(|truth| (truth, answer, score))
+                    })
+                    .collect();
+                reports.push((set, report(detector, &answered)));
+            }
+        }
+        reports
+    }
+
+    /// How often texts with a probability really are: by head, for each tenth of probability, mean probability, share
+    /// that are, and how many there were.
+    pub fn reliability(&self) -> Vec<(Head, Vec<(f64, f64, usize)>)> {
+        let tuned: Vec<Model> = (0..FOLDS).map(|fold| self.tuned_without(fold)).collect();
+        let of = |head: Head| {
+            let mut bins = [(0.0, 0.0, 0_usize); 10];
+            for row in self.rows.iter().filter(|row| row.lessons[head as usize] != 0) {
+                let probability = tuned[row.fold].probabilities(&row.margins)[head as usize];
+                let bin = &mut bins[((probability * 10.0) as usize).min(9)];
+                bin.0 += probability;
+                bin.1 += f64::from(u8::from(row.lessons[head as usize] > 0));
+                bin.2 += 1;
+            }
+            let mean = |(sum, hits, n): (f64, f64, usize)| (sum / n.max(1) as f64, hits / n.max(1) as f64, n);
+            (head, bins.into_iter().map(mean).collect())
+        };
+        Head::ALL.into_iter().map(of).collect()
+    }
+
+    /// Calibration and thresholds by the rows of every fold but one; its weights are empty.
+    pub(crate) fn tuned_without(&self, fold: usize) -> Model {
+        let mut model = Model { table: Table::default(), scales: Default::default() };
+        tune::tune(&mut model, &self.rows.iter().filter(|row| row.fold != fold).collect::<Vec<_>>());
+        model
     }
 }
 
@@ -55,8 +103,7 @@ pub(crate) fn run(corpus: &Corpus, seed: u64) -> Result<CrossValidation, Setting
     let mut rows = Vec::with_capacity(corpus.rows.len());
     for fold in 0..FOLDS {
         let on: Vec<usize> = (0..folds.len()).filter(|&nth| folds[nth] != fold).collect();
-        let screener =
-            TextScreener::with_model(&Settings::default(), Some(Arc::new(fit(corpus, &on, seed))))?;
+        let screener = TextScreener::with_model(&Settings::default(), Some(Arc::new(fit(corpus, &on, seed))))?;
         for nth in (0..folds.len()).filter(|&nth| folds[nth] == fold) {
             let (set, row) = &corpus.rows[nth];
             let margins = screener.margins(&row.text).unwrap_or([0.0; LANES]);

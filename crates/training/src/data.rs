@@ -97,21 +97,14 @@ pub fn read_set(dir: &Path, name: &str) -> Result<Vec<Row>, DataError> {
 pub fn read(path: &Path) -> Result<Vec<Row>, DataError> {
     let failed = |source| DataError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
-    let reader: Box<dyn Read> = if path.extension().is_some_and(|end| end == "gz") {
-        Box::new(GzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
+    let reader: Box<dyn Read> =
+        if path.extension().is_some_and(|end| end == "gz") { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
     let mut rows = Vec::new();
     for (nth, line) in BufReader::new(reader).lines().enumerate() {
         let line = line.map_err(failed)?;
         if !line.trim().is_empty() {
             let row = serde_json::from_str(&line);
-            rows.push(row.map_err(|source| DataError::Line {
-                path: path.to_owned(),
-                line: nth + 1,
-                source,
-            })?);
+            rows.push(row.map_err(|source| DataError::Line { path: path.to_owned(), line: nth + 1, source })?);
         }
     }
     Ok(rows)

@@ -6,6 +6,7 @@
 use tidegate_screening::{Head, LANES};
 
 use crate::data::Row;
+use crate::own;
 
 /// The sets that are trained on, by the names of their files.
 pub(crate) const SETS: [&str; 13] = [
@@ -33,16 +34,24 @@ pub type Lessons = [i8; LANES];
 /// What `row` of the set `set` teaches.
 pub(crate) fn lessons(set: &str, row: &Row) -> Lessons {
     use Head::{
-        Harassment, HarmfulContrast, HarmfulIntent, Hate, HateContrast, HateTweet, InjectionDirect,
-        InjectionIndirect, Jailbreak, Offensive, Sexist, Sexual, SpamComment, SpamMessage, Toxic, Violence,
+        AnyRisk, HarmfulIntent, Harassment, Hate, HateContrast, HateTweet, InjectionDirect, InjectionIndirect,
+        Jailbreak, Offensive, Sexist, Sexual, SpamComment, SpamMessage, Toxic, Violence,
     };
     let mut lessons = Lesson::default();
     match set {
         "spam_sms" => {
             lessons.say(&[SpamMessage], row.has("SPAM"));
             lessons.not(&[Jailbreak, InjectionDirect, HarmfulIntent]);
+            if !row.has("SPAM") {
+                lessons.not(&[SpamComment]);
+            }
         }
-        "spam_youtube" => lessons.say(&[SpamComment], row.has("SPAM")),
+        "spam_youtube" => {
+            lessons.say(&[SpamComment], row.has("SPAM"));
+            if !row.has("SPAM") {
+                lessons.not(&[SpamMessage]);
+            }
+        }
         "surge_toxicity" => lessons.say(&[Toxic], row.has("TOXIC")),
         "davidson_tweets" => {
             let hate = row.has("HATE_SPEECH");
@@ -70,12 +79,20 @@ pub(crate) fn lessons(set: &str, row: &Row) -> Lessons {
         "injection_direct" | "notinject" => {
             lessons.say(&[InjectionDirect], row.has("INJECTION"));
             if !row.has("INJECTION") {
-                lessons.not(&[Jailbreak, SpamComment]);
+                lessons.not(&[Jailbreak, InjectionIndirect, SpamComment]);
             }
         }
-        "injection_indirect" => lessons.say(&[InjectionIndirect], row.has("INJECTION")),
+        "injection_indirect" => {
+            lessons.say(&[InjectionIndirect], row.has("INJECTION"));
+            if !row.has("INJECTION") {
+                lessons.not(&[InjectionDirect]);
+            }
+        }
         "harmful_intent" => lessons.say(&[HarmfulIntent], row.has("HARMFUL_INTENT")),
-        "xstest" => lessons.say(&[HarmfulIntent, HarmfulContrast], row.has("HARMFUL_INTENT")),
+        "xstest" => lessons.say(&[HarmfulIntent], row.has("HARMFUL_INTENT")),
+        own::SET if row.has("HATE_SPEECH") => lessons.is(&[Hate, HateContrast, AnyRisk]),
+        own::SET if row.has("NOT_HATE") => lessons.not(&[Hate, HateContrast]),
+        own::SET => own_sentence(&mut lessons, row),
         _ => lessons.not(&Head::ALL),
     }
     lessons.0
@@ -83,6 +100,10 @@ pub(crate) fn lessons(set: &str, row: &Row) -> Lessons {
 
 /// The moderation set leaves labels undecided where nobody looked.
 fn moderation(lessons: &mut Lesson, row: &Row) {
+    let risky = !row.has("LOW_RISK");
+    if row.certain || risky {
+        lessons.say(&[Head::AnyRisk], risky);
+    }
     let heads = [
         (Head::Hate, "HATE_SPEECH"),
         (Head::Harassment, "TARGETED_HARASSMENT"),
@@ -93,6 +114,32 @@ fn moderation(lessons: &mut Lesson, row: &Row) {
         if !row.unknown.iter().any(|unknown| unknown == label) {
             lessons.say(&[head], row.has(label));
         }
+    }
+}
+
+/// Sentences of our own: each label teaches its heads, and those that the sentence surely is not of.
+fn own_sentence(lessons: &mut Lesson, row: &Row) {
+    use Head::{AnyRisk, HarmfulIntent, Harassment, Hate, HateContrast, Sexist, Sexual, Toxic, Violence};
+    if row.has("HARMLESS") {
+        lessons.not(&Head::ALL);
+    } else if row.has("HARMFUL_INTENT") || row.has("BENIGN") {
+        lessons.say(&[HarmfulIntent], row.has("HARMFUL_INTENT"));
+    } else if row.has("INJECTION") {
+        lessons.is(&[Head::InjectionDirect]);
+    } else if row.has("TRIGGERS") {
+        lessons.not(&[Head::InjectionDirect, Head::InjectionIndirect, Head::Jailbreak, HarmfulIntent]);
+    } else if row.has("TARGETED_HARASSMENT") {
+        lessons.is(&[Harassment, Toxic, AnyRisk]);
+        lessons.not(&[Sexual]);
+    } else if row.has("VIOLENCE") {
+        lessons.is(&[Violence, AnyRisk]);
+        lessons.not(&[Sexual]);
+    } else if row.has("SEXUAL") {
+        lessons.is(&[Sexual, AnyRisk]);
+        lessons.not(&[Violence, Hate]);
+    } else if row.has("TOXIC") {
+        lessons.is(&[Toxic]);
+        lessons.not(&[Sexual, Violence, Hate, HateContrast, Sexist]);
     }
 }
 

@@ -10,14 +10,19 @@
 
 mod cross_validation;
 pub mod data;
+pub mod eval;
 
 mod folds;
 mod heads;
+mod likeness;
+mod own;
 mod pack;
 mod platt;
 mod random;
+mod recipe;
 mod solver;
 mod train;
+mod tune;
 mod vocabulary;
 
 pub use cross_validation::{CrossValidation, OutOfFold, cross_validate};

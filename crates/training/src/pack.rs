@@ -19,8 +19,7 @@ pub(crate) fn heaviest(vocabulary: &Vocabulary, heads: &[Weights]) -> Vec<usize>
         };
         spread * heads.iter().zip(&sizes).map(of).fold(0.0, f64::max)
     };
-    let mut order: Vec<(f64, usize)> =
-        (0..vocabulary.features.len()).map(|number| (weight(number), number)).collect();
+    let mut order: Vec<(f64, usize)> = (0..vocabulary.features.len()).map(|number| (weight(number), number)).collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     order.truncate(ROWS);
     let mut kept: Vec<usize> = order.into_iter().map(|(_, number)| number).collect();
@@ -56,7 +55,7 @@ pub(crate) fn pack(vocabulary: &Vocabulary, heads: &[Weights]) -> Model {
     }
     let mut scales = [Scale::default(); LANES];
     for ((scale, head), unit) in scales.iter_mut().zip(heads).zip(units) {
-        *scale = Scale { unit, bias: head.bias, slope: 1.0, offset: 0.0 };
+        *scale = Scale { unit, bias: head.bias, slope: 1.0, offset: 0.0, threshold: 0.0 };
     }
     Model { table, scales }
 }

@@ -76,9 +76,7 @@ pub(crate) fn solve(examples: &[Example], targets: &[Target], scales: &[f32], se
 impl Example {
     /// The square of its length, the constant feature of the bias included.
     fn square(&self, scales: &[f32]) -> f64 {
-        let of = |block: usize| -> f64 {
-            self.features[block].iter().map(|&f| f64::from(scales[f as usize])).sum()
-        };
+        let of = |block: usize| -> f64 { self.features[block].iter().map(|&f| f64::from(scales[f as usize])).sum() };
         1.0 + (0..Block::COUNT).map(|block| self.norms[block] * self.norms[block] * of(block)).sum::<f64>()
     }
 }

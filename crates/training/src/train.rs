@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use tidegate_screening::{Block, LANES, Model, norms};
+use tidegate_screening::{Head, Model, norms};
 
 use crate::data::{self, DataError, Row};
 use crate::heads::{self, Lessons};
+use crate::own;
 use crate::pack;
-use crate::platt;
+use crate::recipe::Recipe;
+use crate::tune;
 use crate::solver::{self, Example, Target, Weights};
 use crate::vocabulary::{Features, Vocabulary};
 use crate::{CrossValidation, cross_validation};
@@ -43,11 +45,11 @@ impl Corpus {
             for (nth, turn) in session.turns.iter().enumerate().filter(|(_, turn)| turn.role == "user") {
                 let id = format!("{}-{nth}", session.id);
                 let labels = vec!["BENIGN".to_owned()];
-                let row =
-                    Row { id, text: turn.content.clone(), labels, group: group.clone(), ..Row::default() };
+                let row = Row { id, text: turn.content.clone(), labels, group: group.clone(), ..Row::default() };
                 rows.push((heads::CHAT, row));
             }
         }
+        rows.extend(own::rows().into_iter().map(|row| (own::SET, row)));
         let lessons = rows.iter().map(|(set, row)| heads::lessons(set, row)).collect();
         let features = Features::of(rows.iter().map(|(_, row)| row.text.as_str()));
         Ok(Self { rows, lessons, features })
@@ -65,10 +67,7 @@ pub fn train(dir: &Path, seed: u64) -> Result<(Model, CrossValidation), TrainErr
     let validation = cross_validation::run(&corpus, seed)?;
     let all: Vec<usize> = (0..corpus.rows.len()).collect();
     let mut model = fit(&corpus, &all, seed);
-    for head in 0..LANES {
-        let curve = platt::fit(&validation.margins_of(head));
-        (model.scales[head].slope, model.scales[head].offset) = (curve.slope, curve.offset);
-    }
+    tune::tune(&mut model, &validation.rows.iter().collect::<Vec<_>>());
     Ok((model, validation))
 }
 
@@ -92,36 +91,28 @@ fn solve_all(corpus: &Corpus, on: &[usize], vocabulary: &Vocabulary, seed: u64) 
             Example { features: vocabulary.numbers(text), norms: norms(counts) }
         })
         .collect();
-    let scales: Vec<f32> = vocabulary.features.iter().map(|f| scale(f.block, f.texts, on.len())).collect();
-    (0..LANES)
-        .map(|head| solver::solve(&examples, &targets(corpus, on, head), &scales, seed ^ head as u64))
-        .collect()
-}
-
-/// The square of what a feature is multiplied with: rarer ones count more.
-fn scale(block: usize, texts: u32, all: usize) -> f32 {
-    let rarity = 1.0 + libm::log(all as f64 / f64::from(texts));
-    let value = match block {
-        b if b == Block::Words as usize => rarity / 6.0,
-        b if b == Block::Chars as usize => rarity / 5.0,
-        _ => 1.0,
+    let solve = |head: Head| {
+        let recipe = Recipe::of(head);
+        let targets = targets(corpus, on, head, &recipe);
+        let scales = recipe.scales(vocabulary, &examples, &targets);
+        solver::solve(&examples, &targets, &scales, seed ^ head as u64)
     };
-    (value * value) as f32
+    Head::ALL.into_iter().map(solve).collect()
 }
 
-const COST: f64 = 1.0;
-
-fn targets(corpus: &Corpus, on: &[usize], head: usize) -> Vec<Target> {
-    let lesson = |nth: usize| corpus.lessons[nth][head];
+/// What the rows `on` teach `head`, and what a mistake costs.
+fn targets(corpus: &Corpus, on: &[usize], head: Head, recipe: &Recipe) -> Vec<Target> {
+    let lesson = |nth: usize| corpus.lessons[nth][head as usize];
     let positives = on.iter().filter(|&&nth| lesson(nth) > 0).count().max(1) as f64;
     let negatives = on.iter().filter(|&&nth| lesson(nth) < 0).count().max(1) as f64;
     // Half way to equal weight of both kinds.
-    let more = libm::sqrt(negatives / positives);
+    let more = libm::sqrt(negatives / positives).max(1.0);
     let taught = on.iter().enumerate().filter(|&(_, &nth)| lesson(nth) != 0);
     taught
         .map(|(example, &nth)| {
             let it_is = lesson(nth) > 0;
-            Target { example: example as u32, it_is, cost: if it_is { COST * more.max(1.0) } else { COST } }
+            let cost = if it_is { recipe.cost * more } else { recipe.cost };
+            Target { example: example as u32, it_is, cost }
         })
         .collect()
 }

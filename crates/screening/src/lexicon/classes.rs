@@ -65,6 +65,11 @@ classes! {
     39 MONEY "money",
     40 OWN_OFFENSIVE "own offensive",
     41 OWN_TARGETING "own targeting",
+    42 WORST "worst",
+    43 WORSE "worse",
+    44 BETTER "better",
+    45 BEST "best",
+    46 CRUDE "crude",
 }
 
 impl Classes {
@@ -72,8 +77,10 @@ impl Classes {
     /// Classes of words that people disguise.
     pub(crate) const ABUSIVE: Self =
         Self(Self::INSULT.0 | Self::PROFANITY.0 | Self::SLUR.0 | Self::SEXUAL.0 | Self::OWN_OFFENSIVE.0);
+    /// Classes of people.
+    pub(crate) const GROUP: Self = Self(Self::IDENTITY.0 | Self::WOMEN.0);
     /// How many classes there are.
-    pub(crate) const COUNT: u32 = 42;
+    pub(crate) const COUNT: u32 = 47;
 
     pub(crate) fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0

@@ -16,10 +16,12 @@ pub(crate) use tags::{Tag, tag};
 use crate::normal::fold_word;
 use crate::normal::hash;
 
-const LISTS: [&str; 3] = [
+const LISTS: [&str; 5] = [
     include_str!("../../lexicon/abuse.txt"),
     include_str!("../../lexicon/people.txt"),
     include_str!("../../lexicon/model.txt"),
+    include_str!("../../lexicon/sentiment.txt"),
+    include_str!("../../lexicon/crude.txt"),
 ];
 
 /// A phrase has at most so many words.

@@ -5,7 +5,7 @@
 //! | 8 | `TGLINEAR` |
 //! | 4 | format, 1 |
 //! | 4 | lanes |
-//! | lanes x 48 | units of three blocks, bias, slope, offset; each an f64 |
+//! | lanes x 64 | units of four blocks, bias, slope, offset, threshold; each an f64 |
 //! | buckets x 4 x 2 | tags |
 //! | buckets x 4 x lanes | weights |
 //! | 8 | XXH3 of all before |
@@ -19,7 +19,7 @@ use super::{Block, LANES, Model, Scale, Table};
 
 const MAGIC: [u8; 8] = *b"TGLINEAR";
 const FORMAT: u32 = 1;
-const SCALE_NUMBERS: usize = Block::COUNT + 3;
+const SCALE_NUMBERS: usize = Block::COUNT + 4;
 const SCALES_AT: usize = MAGIC.len() + 8;
 const TAGS_AT: usize = SCALES_AT + LANES * SCALE_NUMBERS * 8;
 const ROWS_AT: usize = TAGS_AT + BUCKETS * WAYS * 2;
@@ -50,7 +50,7 @@ impl Model {
         bytes.extend(FORMAT.to_le_bytes());
         bytes.extend((LANES as u32).to_le_bytes());
         for scale in &self.scales {
-            for number in scale.unit.into_iter().chain([scale.bias, scale.slope, scale.offset]) {
+            for number in scale.unit.into_iter().chain([scale.bias, scale.slope, scale.offset, scale.threshold]) {
                 bytes.extend(number.to_le_bytes());
             }
         }
@@ -74,7 +74,12 @@ impl Model {
         if bytes[HASH_AT..] != XxHash3_64::oneshot(&bytes[..HASH_AT]).to_le_bytes() {
             return Err(ModelError::Damaged);
         }
-        Ok(Self { table: table(bytes), scales: scales(&bytes[SCALES_AT..TAGS_AT])? })
+        let (numbers, _) = bytes[SCALES_AT..TAGS_AT].as_chunks::<8>();
+        let numbers: Vec<f64> = numbers.iter().copied().map(f64::from_le_bytes).collect();
+        if !numbers.iter().all(|number| number.is_finite()) {
+            return Err(ModelError::Format);
+        }
+        Ok(Self { table: table(bytes), scales: scales(&numbers) })
     }
 
     /// Eight hexadecimal digits that name these weights.
@@ -83,22 +88,18 @@ impl Model {
     }
 }
 
-fn scales(bytes: &[u8]) -> Result<[Scale; LANES], ModelError> {
-    let (numbers, _) = bytes.as_chunks::<8>();
-    let mut scales = [Scale::default(); LANES];
-    for (scale, numbers) in scales.iter_mut().zip(numbers.chunks(SCALE_NUMBERS)) {
-        let number = |nth: usize| f64::from_le_bytes(numbers[nth]);
-        *scale = Scale {
+fn scales(numbers: &[f64]) -> [Scale; LANES] {
+    let scale = |head: usize| {
+        let number = |nth: usize| numbers[head * SCALE_NUMBERS + nth];
+        Scale {
             unit: std::array::from_fn(number),
             bias: number(Block::COUNT),
             slope: number(Block::COUNT + 1),
             offset: number(Block::COUNT + 2),
-        };
-    }
-    let finite = |scale: &Scale| {
-        scale.unit.iter().chain([&scale.bias, &scale.slope, &scale.offset]).all(|number| number.is_finite())
+            threshold: number(Block::COUNT + 3),
+        }
     };
-    if scales.iter().all(finite) { Ok(scales) } else { Err(ModelError::Format) }
+    std::array::from_fn(scale)
 }
 
 fn table(bytes: &[u8]) -> Table {

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | words | words, pairs and triples of words, with groups of people and abuse also by class |
 //! | characters | every 2 to 5 bytes of the normal form |
-//! | classes | which classes of the lexicon stand near which, and how the text looks |
+//! | classes | which classes of the lexicon stand near which |
+//! | look | lengths, shares of kinds of characters, how sentences begin |
 //!
 //! A feature counts once however often it occurs, so a long text is no louder than a short one. Of a text longer than
 //! [`WINDOW_BYTES`] the beginning and the end are read.
 
+use super::stance;
 use crate::lexicon::{Classes, Tag};
 use crate::normal::{Normal, Word, is_inner};
 
@@ -24,13 +26,15 @@ pub enum Block {
     Words,
     /// N-grams of characters.
     Chars,
-    /// Classes of the lexicon and the look of the text.
+    /// Classes of the lexicon, alone and near each other.
     Classes,
+    /// The look of the text.
+    Look,
 }
 
 impl Block {
     /// How many blocks there are.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 4;
 }
 
 /// Calls `visit` with every distinct feature of the text, block by block. Cost O(bytes of the window).
@@ -54,9 +58,16 @@ pub(crate) fn visit(normal: &Normal<'_>, tags: &[Tag], mut visit: impl FnMut(Blo
     };
     visit_chars(&bytes[..head], &mut chars);
     visit_chars(&bytes[tail..], &mut chars);
-    visit_classes(normal, tags, &mut |hash| {
+    visit_classes(normal, tags, &mut |kind, a, b| {
+        let hash = mix(kind << 48 | a << 24 | b, CLASS);
         if seen.first(hash) {
             visit(Block::Classes, hash);
+        }
+    });
+    look(normal, &mut |kind, a, b| {
+        let hash = mix(kind << 48 | a << 24 | b, CLASS);
+        if seen.first(hash) {
+            visit(Block::Look, hash);
         }
     });
 }
@@ -132,8 +143,7 @@ fn visit_chars(bytes: &[u8], visit: &mut impl FnMut(u64)) {
 /// Classes nearer than this are a pair.
 const NEAR_WORDS: u32 = 4;
 
-fn visit_classes(normal: &Normal<'_>, tags: &[Tag], visit: &mut impl FnMut(u64)) {
-    let mut put = |kind: u64, a: u64, b: u64| visit(mix(kind << 48 | a << 24 | b, CLASS));
+fn visit_classes(normal: &Normal<'_>, tags: &[Tag], put: &mut impl FnMut(u64, u64, u64)) {
     let mut counts = [0_u8; Classes::COUNT as usize];
     for (nth, tag) in tags.iter().enumerate() {
         for class in tag.classes.iter() {
@@ -147,12 +157,12 @@ fn visit_classes(normal: &Normal<'_>, tags: &[Tag], visit: &mut impl FnMut(u64))
             }
         }
     }
+    stance::visit(&normal.words, tags, put);
     for (class, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
         for step in [1, 2, 3, 5, 8].into_iter().filter(|step| count >= *step) {
             put(3, class as u64, step.into());
         }
     }
-    look(normal, &mut put);
 }
 
 fn is_quoted(normal: &Normal<'_>, tag: &Tag) -> bool {

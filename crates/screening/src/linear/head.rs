@@ -56,6 +56,6 @@ heads! {
     Jailbreak "jailbreak",
     /// Requests for help with harm.
     HarmfulIntent "harmful_intent",
-    /// Requests for help with harm, among look-alikes.
-    HarmfulContrast "harmful_contrast",
+    /// Risky in any way that moderators look for.
+    AnyRisk "any_risk",
 }

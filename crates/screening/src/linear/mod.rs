@@ -9,6 +9,7 @@
 mod bytes;
 pub(crate) mod features;
 mod head;
+mod stance;
 mod table;
 
 use std::sync::{Arc, LazyLock};
@@ -35,6 +36,8 @@ pub struct Scale {
     pub slope: f64,
     /// See `slope`.
     pub offset: f64,
+    /// The margin from which on the head says yes, where it has to say yes or no.
+    pub threshold: f64,
 }
 
 /// Trained weights.

@@ -2,7 +2,7 @@
 //!
 //! Letters set apart (`i d i o t`), letters replaced by digits and signs (`1d10t`, `$hit`), letters starred out
 //! (`f*ck`) and drawn out (`idiooot`). A piece of text is rewritten only if the rewritten word is one that the lexicon
-//! lists as abusive, so `2nd`, `B-2 b` and `a * b` stay as they are; drawn-out letters are always cut to two.
+//! lists as abusive or as a group of people, so `2nd`, `B-2 b` and `a * b` stay as they are; drawn-out letters are always cut to two.
 
 use tidegate_domain::assessment::Span;
 
@@ -94,7 +94,7 @@ fn is_gap(byte: u8) -> bool {
 
 /// `letters`, if they are an abusive word.
 fn named(letters: &[u8], lexicon: &Lexicon) -> Option<Vec<u8>> {
-    lexicon.spelled(letters).intersects(Classes::ABUSIVE).then(|| letters.to_vec())
+    lexicon.spelled(letters).intersects(Classes::ABUSIVE | Classes::GROUP).then(|| letters.to_vec())
 }
 
 /// The abusive word that a piece between two spaces stands for, if its letters are replaced, starred or drawn out.
