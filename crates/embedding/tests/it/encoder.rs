@@ -102,7 +102,7 @@ fn version_names_model_digest_and_arithmetic() {
     assert_eq!((model, arithmetic, digest.len()), (name, "f32", 8), "{plain}");
     assert!(digest.bytes().all(|byte| byte.is_ascii_hexdigit()));
     assert_eq!(version(&portable), plain);
-    assert_ne!(version(&ModelSettings { prefix: "query: ".into(), ..portable.clone() }), plain);
+    assert_ne!(version(&ModelSettings { prefix: "query: ".into(), ..portable }), plain);
     assert_ne!(version(&ModelSettings { max_tokens: 16, ..portable.clone() }), plain);
     let mut tensors = tiny::tensors();
     tensors.get_mut("encoder.layer.1.output.dense.bias").unwrap().1[0] += 0.5;
