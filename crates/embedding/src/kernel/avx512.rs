@@ -30,8 +30,6 @@ for_avx512! {
     /// Attention of one text.
     fn attention(heads: Heads, qkv: &[f32], context: &mut [f32], scratch: &mut AttentionScratch)
         = plain::attention::<true>;
-    /// Activations to 8 bits.
-    fn quantize(x: &[f32], width: usize, codes: &mut [u8], ranges: &mut [(f32, f32)]) = plain::quantize;
     /// Activations to bf16.
     fn halve(x: &[f32], halves: &mut [bf16]) = plain::halve;
     /// Dot product.

@@ -51,11 +51,9 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "`Kernel::choose` has seen the features")]
             Weights::Int8(weights) if self.0 == Family::Vnni => {
-                scratch.codes.resize(x.len(), 0);
-                scratch.ranges.resize(rows, (0.0, 0.0));
                 // SAFETY: `Kernel::choose` makes this family only on a CPU that has AVX-512 with VNNI.
                 unsafe {
-                    avx512::quantize(x, layer.inputs, &mut scratch.codes, &mut scratch.ranges);
+                    vnni::quantize(x, layer.inputs, scratch);
                     vnni::linear(layer, weights, scratch, y);
                 }
             }

@@ -7,12 +7,25 @@
 //! Sources: exponential by Cody and Waite's reduction with the minimax polynomial of Cephes `expf`; error function
 //! by Abramowitz and Stegun 7.1.26 (error below 1.5e-7).
 
-use std::array::from_fn;
-
 use half::bf16;
 
 pub(super) const LANES: usize = 16;
 type Lanes = [f32; LANES];
+
+/// Lanes by their number. A loop, for a closure given to `array::from_fn` may be compiled apart, without the caller's
+/// instructions.
+macro_rules! lanes {
+    (|$i:ident| $value:expr) => {
+        lanes!(LANES, |$i| $value)
+    };
+    ($count:expr, |$i:ident| $value:expr) => {{
+        let mut lanes = [Default::default(); $count];
+        for $i in 0..$count {
+            lanes[$i] = $value;
+        }
+        lanes
+    }};
+}
 
 /// Adding it to a float below 2^22 rounds it to an integer, which then lies in the lowest bits.
 const ROUNDER: f32 = 12_582_912.0;
@@ -78,15 +91,25 @@ fn gelu_of<const FMA: bool>(x: f32) -> f32 {
 #[inline(always)]
 pub(super) fn gelu<const FMA: bool>(values: &mut [f32]) {
     for lanes in values.as_chunks_mut::<LANES>().0 {
-        *lanes = from_fn(|i| gelu_of::<FMA>(lanes[i]));
+        *lanes = lanes!(|i| gelu_of::<FMA>(lanes[i]));
     }
 }
 
 #[inline(always)]
 fn sum(lanes: Lanes) -> f32 {
-    let eight: [f32; 8] = from_fn(|i| lanes[i] + lanes[i + 8]);
-    let four: [f32; 4] = from_fn(|i| eight[i] + eight[i + 4]);
+    let eight: [f32; 8] = lanes!(8, |i| lanes[i] + lanes[i + 8]);
+    let four: [f32; 4] = lanes!(4, |i| eight[i] + eight[i + 4]);
     (four[0] + four[2]) + (four[1] + four[3])
+}
+
+#[inline(always)]
+fn highest(lanes: Lanes) -> f32 {
+    let eight: [f32; 8] = lanes!(8, |i| if lanes[i] > lanes[i + 8] { lanes[i] } else { lanes[i + 8] });
+    let mut top = eight[0];
+    for lane in eight {
+        top = if lane > top { lane } else { top };
+    }
+    top
 }
 
 /// Normalises each row of `x + added` to mean 0 and variance 1, then scales and shifts it.
@@ -96,22 +119,26 @@ fn sum(lanes: Lanes) -> f32 {
 pub(super) fn add_norm<const FMA: bool>(x: &mut [f32], added: &[f32], norm: &Norm) {
     let width = norm.gain.len();
     if !added.is_empty() {
-        x.iter_mut().zip(added).for_each(|(x, added)| *x += added);
+        for (x, added) in x.iter_mut().zip(added) {
+            *x += added;
+        }
     }
     for row in x.chunks_exact_mut(width) {
         let row = row.as_chunks_mut::<LANES>().0;
         let mut total = [0.0; LANES];
-        row.iter().for_each(|lanes| total = from_fn(|i| total[i] + lanes[i]));
+        for lanes in row.iter() {
+            total = lanes!(|i| total[i] + lanes[i]);
+        }
         let mean = sum(total) / width as f32;
         let mut squares = [0.0; LANES];
         for lanes in row.iter_mut() {
-            *lanes = from_fn(|i| lanes[i] - mean);
-            squares = from_fn(|i| fused::<FMA>(lanes[i], lanes[i], squares[i]));
+            *lanes = lanes!(|i| lanes[i] - mean);
+            squares = lanes!(|i| fused::<FMA>(lanes[i], lanes[i], squares[i]));
         }
         let inverse = 1.0 / (sum(squares) / width as f32 + norm.epsilon).sqrt();
         let (gain, bias) = (norm.gain.as_chunks::<LANES>().0, norm.bias.as_chunks::<LANES>().0);
         for ((lanes, gain), bias) in row.iter_mut().zip(gain).zip(bias) {
-            *lanes = from_fn(|i| fused::<FMA>(lanes[i] * inverse, gain[i], bias[i]));
+            *lanes = lanes!(|i| fused::<FMA>(lanes[i] * inverse, gain[i], bias[i]));
         }
     }
 }
@@ -178,32 +205,34 @@ fn attend<const FMA: bool, const R: usize>(
 ) -> usize {
     let tokens = qkv.len() / (3 * hidden);
     let padded = tokens.next_multiple_of(LANES);
-    let queries: [&[f32]; R] = from_fn(|r| &qkv[(token + r) * 3 * hidden + at..][..width]);
+    let queries: [&[f32]; R] = lanes!(R, |r| &qkv[(token + r) * 3 * hidden + at..][..width]);
     for (block, keys) in scratch.keys.chunks_exact(LANES * width).enumerate() {
         let mut products = [[0.0; LANES]; R];
         for (channel, keys) in keys.as_chunks::<LANES>().0[..width].iter().enumerate() {
             for r in 0..R {
                 let query = queries[r][channel];
-                products[r] = from_fn(|i| fused::<FMA>(query, keys[i], products[r][i]));
+                products[r] = lanes!(|i| fused::<FMA>(query, keys[i], products[r][i]));
             }
         }
         for (r, products) in products.iter().enumerate() {
             scratch.scores[r * padded + block * LANES..][..LANES].copy_from_slice(products);
         }
     }
-    let shares: [f32; R] = from_fn(|r| softmax::<FMA>(&mut scratch.scores[r * padded..][..padded], tokens));
-    let scores: [&[f32]; R] = from_fn(|r| &scratch.scores[r * padded..][..tokens]);
+    let shares: [f32; R] = lanes!(R, |r| softmax::<FMA>(&mut scratch.scores[r * padded..][..padded], tokens));
+    let scores: [&[f32]; R] = lanes!(R, |r| &scratch.scores[r * padded..][..tokens]);
     for (part, values) in scratch.values.chunks_exact(LANES * tokens).enumerate() {
         let mut mixed = [[0.0; LANES]; R];
         for (other, values) in values.as_chunks::<LANES>().0[..tokens].iter().enumerate() {
             for r in 0..R {
                 let score = scores[r][other];
-                mixed[r] = from_fn(|i| fused::<FMA>(score, values[i], mixed[r][i]));
+                mixed[r] = lanes!(|i| fused::<FMA>(score, values[i], mixed[r][i]));
             }
         }
         for r in 0..R {
             let out = &mut context[(token + r) * hidden + at + part * LANES..][..LANES];
-            out.iter_mut().zip(mixed[r]).for_each(|(out, mixed)| *out = mixed * shares[r]);
+            for (out, mixed) in out.iter_mut().zip(mixed[r]) {
+                *out = mixed * shares[r];
+            }
         }
     }
     R
@@ -214,43 +243,21 @@ fn attend<const FMA: bool, const R: usize>(
 fn softmax<const FMA: bool>(scores: &mut [f32], tokens: usize) -> f32 {
     scores[tokens..].fill(f32::NEG_INFINITY);
     let blocks = scores.as_chunks_mut::<LANES>().0;
-    let mut highest = [f32::NEG_INFINITY; LANES];
+    let mut tops = [f32::NEG_INFINITY; LANES];
     for lanes in blocks.iter() {
-        highest = from_fn(|i| if lanes[i] > highest[i] { lanes[i] } else { highest[i] });
+        tops = lanes!(|i| if lanes[i] > tops[i] { lanes[i] } else { tops[i] });
     }
-    let top = highest.iter().fold(f32::NEG_INFINITY, |top, &lane| if lane > top { lane } else { top });
+    let top = highest(tops);
     let mut total = [0.0; LANES];
     for lanes in blocks.iter_mut() {
         // exp stops at e^-87, so what is beyond the text is cleared by hand.
-        *lanes = from_fn(|i| {
+        *lanes = lanes!(|i| {
             let e = exp::<FMA>(lanes[i] - top);
             if lanes[i] == f32::NEG_INFINITY { 0.0 } else { e }
         });
-        total = from_fn(|i| total[i] + lanes[i]);
+        total = lanes!(|i| total[i] + lanes[i]);
     }
     1.0 / sum(total)
-}
-
-/// Rounds each row of `width` to 8 bits between its least and its greatest value.
-#[inline(always)]
-pub(super) fn quantize(x: &[f32], width: usize, codes: &mut [u8], ranges: &mut [(f32, f32)]) {
-    let rows = x.chunks_exact(width).zip(codes.chunks_exact_mut(width)).zip(ranges);
-    for ((row, codes), range) in rows {
-        let row = row.as_chunks::<LANES>().0;
-        let (mut least, mut most) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
-        for lanes in row {
-            least = from_fn(|i| if lanes[i] < least[i] { lanes[i] } else { least[i] });
-            most = from_fn(|i| if lanes[i] > most[i] { lanes[i] } else { most[i] });
-        }
-        let low = least.iter().fold(f32::INFINITY, |low, &lane| if lane < low { lane } else { low });
-        let high = most.iter().fold(f32::NEG_INFINITY, |high, &lane| if lane > high { lane } else { high });
-        let width = if high - low > f32::MIN_POSITIVE { high - low } else { f32::MIN_POSITIVE };
-        let inverse = 255.0 / width;
-        for (lanes, codes) in row.iter().zip(codes.as_chunks_mut::<LANES>().0) {
-            *codes = from_fn(|i| ((lanes[i] - low) * inverse + ROUNDER).to_bits() as u8);
-        }
-        *range = (width / 255.0, low);
-    }
 }
 
 /// Rounds each value to bf16, to even on a tie.
@@ -268,19 +275,23 @@ pub(super) fn dot<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<{ 4 * LANES }>(), b.as_chunks::<{ 4 * LANES }>());
     let mut total = [0.0; 4 * LANES];
     for (a, b) in a.iter().zip(b) {
-        total = from_fn(|i| fused::<FMA>(a[i], b[i], total[i]));
+        total = lanes!(4 * LANES, |i| fused::<FMA>(a[i], b[i], total[i]));
     }
-    let part = |from: usize| sum(from_fn(|i| total[from + i]));
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    ((part(0) + part(2 * LANES)) + (part(LANES) + part(3 * LANES))) + rest
+    let folded = lanes!(|i| (total[i] + total[i + 2 * LANES]) + (total[i + LANES] + total[i + 3 * LANES]));
+    let mut rest = 0.0;
+    for (a, b) in a_rest.iter().zip(b_rest) {
+        rest += a * b;
+    }
+    sum(folded) + rest
 }
 
 /// `Σ query · code` of each row, exactly. `codes` holds `out.len()` rows as long as the query.
 #[inline(always)]
 pub(super) fn scan(query: &[u8], codes: &[i8], out: &mut [i32]) {
     for (row, out) in codes.chunks_exact(query.len()).zip(out) {
-        let products =
-            query.iter().zip(row).map(|(&q, &code)| i32::from(i16::from(q)) * i32::from(i16::from(code)));
-        *out = products.sum();
+        *out = 0;
+        for (&q, &code) in query.iter().zip(row) {
+            *out += i32::from(q) * i32::from(code);
+        }
     }
 }

@@ -5,14 +5,54 @@
 //! to 66,000 inputs. The offset of a row adds `offset · Σ weights` of each column, known when packing.
 
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_load_si512,
-    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_reduce_add_epi32, _mm512_set1_epi32,
-    _mm512_set1_ps, _mm512_setzero_si512, _mm512_storeu_ps,
+    __m512i, _mm_storeu_si128, _mm512_add_epi32, _mm512_cvtepi32_ps, _mm512_cvtps_epi32,
+    _mm512_cvtusepi32_epi8, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_load_si512, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_add_epi32,
+    _mm512_reduce_max_ps, _mm512_reduce_min_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
+    _mm512_storeu_ps, _mm512_sub_ps,
 };
 
 use super::linear::{Activations, Codes, Line, Linear, each_tile};
 
 const COLUMNS: usize = 32;
+
+/// Rounds each row of `width` to 8 bits between its least and its greatest value.
+///
+/// # Safety
+/// The CPU has AVX-512 F and VNNI.
+pub(super) unsafe fn quantize(x: &[f32], width: usize, out: &mut Activations) {
+    out.codes.resize(x.len(), 0);
+    out.ranges.clear();
+    for (row, codes) in x.chunks_exact(width).zip(out.codes.chunks_exact_mut(width)) {
+        // SAFETY: the caller vouches for the features.
+        out.ranges.push(unsafe { quantize_row(row, codes) });
+    }
+}
+
+/// Codes one row; gives its scale and offset.
+#[target_feature(enable = "avx512f")]
+fn quantize_row(row: &[f32], codes: &mut [u8]) -> (f32, f32) {
+    let row = row.as_chunks::<16>().0;
+    let (mut least, mut most) = (_mm512_set1_ps(f32::INFINITY), _mm512_set1_ps(f32::NEG_INFINITY));
+    for lanes in row {
+        // SAFETY: 16 values.
+        let lanes = unsafe { _mm512_loadu_ps(lanes.as_ptr()) };
+        least = _mm512_min_ps(least, lanes);
+        most = _mm512_max_ps(most, lanes);
+    }
+    let low = _mm512_reduce_min_ps(least);
+    let width = (_mm512_reduce_max_ps(most) - low).max(f32::MIN_POSITIVE);
+    let (inverse, offset) = (_mm512_set1_ps(255.0 / width), _mm512_set1_ps(low));
+    for (lanes, codes) in row.iter().zip(codes.as_chunks_mut::<16>().0) {
+        // SAFETY: 16 values.
+        let lanes = unsafe { _mm512_loadu_ps(lanes.as_ptr()) };
+        let scaled = _mm512_mul_ps(_mm512_sub_ps(lanes, offset), inverse);
+        let bytes = _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(scaled));
+        // SAFETY: 16 bytes.
+        unsafe { _mm_storeu_si128(codes.as_mut_ptr().cast(), bytes) };
+    }
+    (width / 255.0, low)
+}
 
 /// `y = x Wᵀ + b` over panels of 32 columns; `x` is rows of codes with their ranges.
 ///
