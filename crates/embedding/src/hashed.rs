@@ -24,7 +24,7 @@ impl HashedEmbedder {
     /// Bytes of a text looked at; the rest is cut off.
     pub const TEXT_BYTES_MAX: usize = 16 << 10;
 
-    /// The vector of one text; zeros for a text without a letter, digit or sign. Some 15 ns a character.
+    /// The vector of one text; zeros for a text without a letter, digit or sign. Some 20 ns a character.
     pub fn vector(text: &str) -> Vector {
         let cut = &text[..text.floor_char_boundary(Self::TEXT_BYTES_MAX)];
         let mut counters = [0_i32; Self::DIMS];

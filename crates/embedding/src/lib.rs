@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`BertEmbedder`] | a BERT-class encoder over a local model directory, by kernels of our own |
 //! | [`HashedEmbedder`] | character n-grams and words hashed into 256 dimensions: no model needed |
+//! | `OnnxEmbedder` | the same directory by ONNX Runtime, if the feature `ort` is on |
 //! | [`Index`] | exemplars by id, and the nearest of them to a vector |
 //! | [`Cache`] | vectors of texts seen lately |
 //! | [`service`] | a bounded queue, worker threads, one flight a text; the way callers embed |
@@ -21,6 +22,8 @@ mod hashed;
 mod index;
 mod kernel;
 mod model;
+#[cfg(feature = "ort")]
+mod onnx;
 pub mod service;
 mod vector;
 
@@ -30,4 +33,6 @@ pub use hashed::HashedEmbedder;
 pub use index::{Flat, Hnsw, Index, Neighbor};
 pub use kernel::{Kernel, KernelChoice, KernelError};
 pub use model::{BertEmbedder, ModelError, ModelSettings};
+#[cfg(feature = "ort")]
+pub use onnx::{OnnxDevice, OnnxEmbedder, OnnxRuntime};
 pub use vector::Vector;

@@ -60,8 +60,8 @@ impl Flat {
 
     /// The `k` nearest to `query` (N1, N3).
     ///
-    /// - Cost: O(rows · dims) bytes read, and as many rows compared in f32 as the bounds leave open: tens of 10,000
-    ///   unless very many are almost equally near.
+    /// - Cost: O(rows · dims) bytes read, and as many rows compared in f32 as the bounds
+    ///   leave open: few, unless very many are almost equally near.
     /// - Panics if the query is not of the table's length.
     pub fn nearest(&self, query: &Vector, k: usize) -> Vec<Neighbor> {
         assert_eq!(query.len(), self.rows.dims, "a query is as long as the vectors");

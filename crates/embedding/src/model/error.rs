@@ -56,7 +56,7 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    pub(super) fn malformed(file: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn malformed(file: &Path, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Malformed { file: file.to_owned(), source: source.into() }
     }
 

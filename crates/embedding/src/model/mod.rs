@@ -30,12 +30,12 @@ use sha2::{Digest, Sha256};
 use crate::embedder::{EmbedError, Embedder};
 use crate::kernel::Kernel;
 use crate::vector::Vector;
-use config::Config;
 use encoder::{Encoder, Scratch};
-use file::ModelFile;
 use weights::Weights;
 
+pub(crate) use config::Config;
 pub use error::ModelError;
+pub(crate) use file::ModelFile;
 pub use settings::ModelSettings;
 pub(crate) use tokens::Tokens;
 
@@ -68,20 +68,16 @@ impl BertEmbedder {
         for file in [&weights, &tokenizer, &config] {
             digest.update(&file.bytes);
         }
-        digest.update(settings.max_tokens.to_le_bytes());
-        digest.update(&settings.prefix);
 
         let config = Config::parse(&config)?;
         pooling::check(directory)?;
         let tokens = Tokens::parse(&tokenizer, settings, &config)?;
         let encoder = Encoder::new(kernel, &config, &Weights::parse(&weights)?)?;
-        let name = file::name_of(directory);
-        let digest = u32::from_be_bytes(first_four(&digest.finalize()));
         Ok(Self {
             encoder,
             tokens,
             micro_batch_tokens: settings.micro_batch_tokens,
-            version: format!("{name}@{digest:08x}/{}", kernel.arithmetic()),
+            version: settings.version(directory, digest, kernel.arithmetic()),
             scratch: Mutex::default(),
         })
     }
@@ -137,10 +133,6 @@ fn micro_batches(texts: &[Vec<u32>], tokens_max: usize) -> impl Iterator<Item = 
         rest = left;
         (!batch.is_empty()).then_some(batch)
     })
-}
-
-fn first_four(digest: &[u8]) -> [u8; 4] {
-    std::array::from_fn(|i| digest[i])
 }
 
 #[cfg(test)]

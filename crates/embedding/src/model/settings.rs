@@ -1,6 +1,10 @@
 //! What may be set of an encoder.
 
-use super::ModelError;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::{ModelError, file};
 use crate::kernel::KernelChoice;
 
 /// Settings of an encoder; the default suits MiniLM.
@@ -23,10 +27,19 @@ impl Default for ModelSettings {
 }
 
 impl ModelSettings {
-    pub(super) fn check(&self) -> Result<(), ModelError> {
+    pub(crate) fn check(&self) -> Result<(), ModelError> {
         within("max_tokens", self.max_tokens, 8, 512)?;
         within("micro_batch_tokens", self.micro_batch_tokens, 16, 4096)?;
         within("prefix (bytes)", self.prefix.len(), 0, 64)
+    }
+
+    /// `name@digest/arithmetic`: the digest is over the files given and the settings that decide the result.
+    pub(crate) fn version(&self, directory: &Path, mut files: Sha256, arithmetic: &str) -> String {
+        files.update(self.max_tokens.to_le_bytes());
+        files.update(&self.prefix);
+        let digest = files.finalize();
+        let hex: String = digest[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{}@{hex}/{arithmetic}", file::name_of(directory))
     }
 }
 

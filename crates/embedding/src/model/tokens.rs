@@ -43,7 +43,7 @@ impl Tokens {
             tokenizer.encode_fast("a", true)?;
             Ok(tokenizer)
         };
-        // The library panics on some files that parse but contradict themselves.
+        // The library does not promise to return an error for a file that parses but contradicts itself.
         let read = catch_unwind(AssertUnwindSafe(read))
             .unwrap_or_else(|_| Err("the tokenizer's parts contradict each other".into()));
         let tokenizer = read.map_err(|source| ModelError::malformed(&file.path, source))?;

@@ -49,3 +49,22 @@ fn every_kernel_gives_the_vectors_of_sentence_transformers() {
         assert!(mean >= mean_least && min >= least, "{}: mean {mean}, min {min}", embedder.version());
     }
 }
+
+/// Needs `model.onnx` in the directory too, and the library of ONNX Runtime in `TIDEGATE_TEST_ORT`.
+#[cfg(feature = "ort")]
+#[test]
+#[ignore = "needs model.onnx in TIDEGATE_TEST_MODEL and a library in TIDEGATE_TEST_ORT"]
+fn onnx_runtime_gives_the_vectors_of_sentence_transformers() {
+    use tidegate_embedding::{OnnxDevice, OnnxEmbedder, OnnxRuntime};
+    let path = |name: &str| PathBuf::from(std::env::var_os(name).expect(name));
+    let runtime = OnnxRuntime::load(&path("TIDEGATE_TEST_ORT")).unwrap();
+    let directory = path("TIDEGATE_TEST_MODEL");
+    let settings = ModelSettings::default();
+    let embedder = OnnxEmbedder::open(&runtime, &directory, &settings, OnnxDevice::Cpu).unwrap();
+    let (texts, expected) = reference();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for ((text, found), expected) in texts.iter().zip(embedder.embed(&texts).unwrap()).zip(expected) {
+        let cosine: f32 = found.iter().zip(expected).map(|(a, b)| a * b).sum();
+        assert!(cosine > 0.999_99, "{}: {cosine} for {text:?}", embedder.version());
+    }
+}
