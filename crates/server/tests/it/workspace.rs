@@ -13,6 +13,7 @@ const LOANS: &[(&str, &str)] = &[("store-embedded", "simulator"), ("stream-redis
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("screening", &["domain"]),
+    ("scanner", &["domain"]),
     ("engine", &["domain"]),
     ("store-embedded", &["domain"]),
     ("store-postgres", &["domain"]),
