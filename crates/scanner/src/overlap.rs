@@ -1,34 +1,31 @@
 //! Overlaps: of findings that share a byte, a format beats a guess, then the longer wins, then the first.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use crate::finding::Finding;
 
 /// The findings that win, sorted by start, none sharing a byte with another.
 ///
-/// Cost O(n log n) in the number of findings.
+/// The best of all is kept, then the best of those apart from it, and so on: what is left out shares a byte
+/// with something better that is kept. Cost O(n log n) in the number of findings.
 pub(crate) fn resolve(mut found: Vec<Finding>) -> Vec<Finding> {
     found.sort_by(|a, b| {
-        let order = |f: &Finding| (f.span.start, Reverse(f.bytes()), f.is_generic(), Reverse(f.severity));
-        order(a).cmp(&order(b)).then_with(|| a.rule.cmp(&b.rule))
+        let best_first = |f: &Finding| (Reverse(rank(f)), f.span.start, Reverse(f.severity));
+        best_first(a).cmp(&best_first(b)).then_with(|| a.rule.cmp(&b.rule))
     });
-    let mut kept: Vec<Finding> = Vec::with_capacity(found.len());
+    let mut kept: BTreeMap<usize, Finding> = BTreeMap::new();
     for next in found {
-        // Sorted by start: only those kept last can reach into this one.
-        let beaten = kept.iter().rev().take_while(|last| last.span.end > next.span.start).count();
-        let rivals = &kept[kept.len() - beaten..];
-        if rivals.iter().all(|rival| beats(&next, rival)) {
-            kept.truncate(kept.len() - beaten);
-            kept.push(next);
+        let before = kept.range(..next.span.end).next_back();
+        if before.is_none_or(|(_, before)| before.span.end <= next.span.start) {
+            kept.insert(next.span.start, next);
         }
     }
-    kept
+    kept.into_values().collect()
 }
 
-fn beats(next: &Finding, rival: &Finding) -> bool {
-    // A URL says least: it would swallow the password in it. A format says more than a guess.
-    let rank = |finding: &Finding| (finding.entity != "URL", !finding.is_generic(), finding.bytes());
-    rank(next) > rank(rival)
+/// A URL says least: it would swallow the password in it. A format says more than a guess.
+fn rank(finding: &Finding) -> (bool, bool, usize) {
+    (finding.entity != "URL", !finding.is_generic(), finding.bytes())
 }
 
 #[cfg(test)]
@@ -61,6 +58,8 @@ mod tests {
             prop_assert!(kept.windows(2).all(|pair| pair[0].span.end <= pair[1].span.start));
             prop_assert_eq!(kept.is_empty(), all.is_empty());
             prop_assert!(kept.iter().all(|one| all.contains(one)));
+            let apart = |a: &Finding, b: &Finding| a.span.end <= b.span.start || b.span.end <= a.span.start;
+            prop_assert!(all.iter().all(|one| kept.contains(one) || kept.iter().any(|other| !apart(one, other))));
         }
     }
 }
