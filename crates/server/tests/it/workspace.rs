@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("screening", &["domain", "embedding"]),
     ("training", &["domain", "screening"]),
     ("embedding", &[]),
+    ("scanner", &["domain"]),
     ("engine", &["domain"]),
     ("store-embedded", &["domain"]),
     ("store-postgres", &["domain"]),
@@ -23,7 +24,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("simulator", &["domain", "screening", "engine", "store-embedded", "testkit"]),
     (
         "server",
-        &["domain", "screening", "embedding", "engine", "store-embedded", "store-postgres", "stream-redis"],
+        &[
+            "domain",
+            "embedding",
+            "engine",
+            "scanner",
+            "screening",
+            "store-embedded",
+            "store-postgres",
+            "stream-redis",
+            "training",
+        ],
     ),
     ("fuzzing", &["domain", "engine", "store-embedded", "server", "simulator", "testkit"]),
 ];

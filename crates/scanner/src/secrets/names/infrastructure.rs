@@ -1,0 +1,72 @@
+//! Hosting, networks, observability, builds.
+
+use super::UUID;
+use crate::secrets::rule::{Rule, assigned};
+
+pub(super) const RULES: &[Rule] = &[
+    assigned("alibaba-secret-key", &["alibaba", "aliyun"], r"(?i-u:[a-z0-9]{30})", 2.0),
+    assigned(
+        "aws-secret-access-key",
+        &["aws", "amazon", "secretaccesskey", "secret_access_key", "secret-access-key"],
+        r"[A-Za-z0-9/+]{40}",
+        3.8,
+    ),
+    assigned("algolia-api-key", &["algolia"], r"(?i-u:[a-z0-9]{32})", 2.5),
+    assigned("cisco-meraki-api-key", &["meraki"], r"(?i-u:[a-f0-9]{40})", 3.0),
+    assigned("cloudflare-api-key", &["cloudflare"], r"(?i-u:[a-z0-9_-]{40})", 2.0),
+    assigned("cloudflare-global-api-key", &["cloudflare"], r"(?i-u:[a-f0-9]{37})", 2.0),
+    assigned("cloudant-password", &["cloudant", "cl"], r"(?i-u:[a-f0-9]{64}|[a-z]{24})", 1.5),
+    assigned("codecov-access-token", &["codecov"], r"(?i-u:[a-z0-9]{32})", 2.5),
+    assigned("confluent-access-token", &["confluent"], r"(?i-u:[a-z0-9]{16})", 2.5),
+    assigned("confluent-secret-key", &["confluent"], r"(?i-u:[a-z0-9]{64})", 2.5),
+    assigned("datadog-access-token", &["datadog"], r"(?i-u:[a-z0-9]{40})", 2.5),
+    assigned("digitalocean-key", &["digitalocean"], r"(?i-u:[a-f0-9]{64})", 3.0),
+    assigned("droneci-access-token", &["droneci"], r"(?i-u:[a-z0-9]{32})", 2.5),
+    assigned("fastly-api-token", &["fastly"], r"(?i-u:[a-z0-9=_-]{32})", 2.5),
+    assigned("heroku-api-key-legacy", &["heroku"], UUID, 2.0),
+    assigned(
+        "ibm-cloud-iam-key",
+        &["ibm", "ibmcloud", "ibm_cloud", "ibm-cloud", "iam", "cloud"],
+        r"[A-Za-z0-9_-]{44}",
+        2.5,
+    ),
+    assigned(
+        "ibm-cos-hmac-key",
+        &["cos", "secret", "secretaccesskey", "secret_access_key", "secret-access-key"],
+        r"[a-f0-9]{48}",
+        2.5,
+    ),
+    assigned("jfrog-api-key", &["jfrog", "artifactory", "bintray", "xray"], r"(?i-u:[a-z0-9]{73})", 2.5),
+    assigned(
+        "jfrog-identity-token",
+        &["jfrog", "artifactory", "bintray", "xray"],
+        r"(?i-u:[a-z0-9]{64})",
+        2.5,
+    ),
+    assigned("launchdarkly-access-token", &["launchdarkly"], r"(?i-u:[a-z0-9=_-]{40})", 2.5),
+    assigned("mattermost-access-token", &["mattermost"], r"(?i-u:[a-z0-9]{26})", 2.5),
+    assigned("netlify-access-token", &["netlify"], r"(?i-u:[a-z0-9=_-]{40,46})", 2.5),
+    assigned("new-relic-user-api-id", &["new-relic", "newrelic", "new_relic"], r"(?i-u:[a-z0-9]{64})", 2.5),
+    assigned(
+        "npm-auth-token",
+        &["_authToken"],
+        r"(?i-u:npm_[a-z0-9]{8,40}|[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}|[A-Za-z0-9+/]{30,80}={0,2})",
+        0.0,
+    ),
+    assigned("okta-access-token", &["okta"], r"00[A-Za-z0-9_=-]{40}", 3.5),
+    assigned("rapidapi-access-token", &["rapidapi"], r"(?i-u:[a-z0-9_-]{50})", 2.5),
+    assigned("sentry-access-token", &["sentry"], r"(?i-u:[a-f0-9]{64})", 3.0),
+    assigned(
+        "sidekiq-secret",
+        &["BUNDLE_ENTERPRISE__CONTRIBSYS__COM", "BUNDLE_GEMS__CONTRIBSYS__COM"],
+        r"(?i-u:[a-f0-9]{8}:[a-f0-9]{8})",
+        2.0,
+    ),
+    assigned("snyk-api-token", &["snyk"], UUID, 2.0),
+    assigned("softlayer-api-key", &["softlayer", "sl"], r"[a-z0-9]{64}", 2.5),
+    assigned("sonar-login-token", &["sonar"], r"(?i-u:[a-z0-9=_-]{40})", 2.5),
+    assigned("sourcegraph-legacy-token", &["sourcegraph"], r"(?i-u:[a-f0-9]{40})", 3.0),
+    assigned("sumologic-access-id", &["sumo", "sumologic"], r"su[A-Za-z0-9]{12}", 3.0).medium(),
+    assigned("sumologic-access-token", &["sumo", "sumologic"], r"(?i-u:[a-z0-9]{64})", 3.0),
+    assigned("travisci-access-token", &["travis", "travisci"], r"(?i-u:[a-z0-9]{22})", 2.5),
+];

@@ -1,0 +1,70 @@
+//! Chat, mail and telephone services.
+
+use crate::secrets::rule::{Rule, token};
+
+pub(super) const RULES: &[Rule] = &[
+    token(
+        "slack-app-token",
+        &["xapp-"],
+        r"(?i-u:xapp-[0-9]-[a-z0-9]{8,20}-[0-9]{8,20}-[a-z0-9]{20,100})",
+        2.0,
+    ),
+    token("slack-bot-token", &["xoxb-"], r"xoxb-[0-9]{10,13}-[0-9]{10,13}[A-Za-z0-9-]{8,60}", 3.0),
+    token("slack-legacy-bot-token", &["xoxb-"], r"xoxb-[0-9]{8,14}-[A-Za-z0-9]{18,26}", 2.0),
+    token("slack-user-token", &["xoxp-", "xoxe-"], r"xox[pe](?:-[0-9]{8,13}){3}-[A-Za-z0-9-]{28,34}", 2.0),
+    token("slack-config-access-token", &["xoxe.xox"], r"(?i-u:xoxe\.xox[bp]-[0-9]-[a-z0-9]{163,166})", 2.0),
+    token("slack-config-refresh-token", &["xoxe-"], r"(?i-u:xoxe-[0-9]-[a-z0-9]{146})", 2.0),
+    token(
+        "slack-legacy-workspace-token",
+        &["xoxa-", "xoxr-"],
+        r"(?i-u:xox[ar]-(?:[0-9]-)?[0-9a-z]{8,48}(?:-[0-9a-z]{4,48}){0,4})",
+        2.0,
+    ),
+    token(
+        "slack-legacy-token",
+        &["xoxo-", "xoxs-"],
+        r"xox[os]-[0-9]{6,14}-[0-9]{6,14}-[0-9]{6,14}-[a-fA-F0-9]{6,64}",
+        2.0,
+    ),
+    token(
+        "slack-webhook-url",
+        &["hooks.slack.com/"],
+        r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{43,56}",
+        2.0,
+    ),
+    token(
+        "teams-webhook-url",
+        &["webhook.office.com/"],
+        r"webhook\.office\.com/webhookb2/[a-z0-9-]{36}@[a-z0-9-]{36}/IncomingWebhook/[a-z0-9]{32}/[a-z0-9-]{36}",
+        2.0,
+    ),
+    token(
+        "discord-webhook-url",
+        &["discord.com/api/webhooks/", "discordapp.com/api/webhooks/"],
+        r"discord(?:app)?\.com/api/webhooks/[0-9]{16,20}/[A-Za-z0-9_-]{60,80}",
+        3.0,
+    ),
+    token("sendgrid-api-token", &["SG."], r"(?i-u:SG\.[a-z0-9=_.-]{66})", 2.0),
+    token("sendinblue-api-token", &["xkeysib-"], r"(?i-u:xkeysib-[a-f0-9]{64}-[a-z0-9]{16})", 2.0),
+    token("mailchimp-api-key", &["-us"], r"[a-f0-9]{32}-us[0-9]{1,2}", 3.0).lead(32),
+    token("mailgun-private-key", &["key-"], r"key-[a-f0-9]{32}", 3.0),
+    token("mailgun-public-key", &["pubkey-"], r"pubkey-[a-f0-9]{32}", 3.0).low(),
+    token(
+        "postmark-token",
+        &["X-Postmark-Server-Token"],
+        r"(?i-u:X-Postmark-Server-Token: ?[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12})",
+        3.0,
+    ),
+    token("twilio-api-key", &["SK"], r"SK(?:[a-z0-9]{32}|[A-F0-9]{32})", 0.0),
+    token("twilio-account-sid", &["AC"], r"AC[a-z0-9]{32}", 0.0).medium(),
+    token("facebook-page-access-token", &["EAA"], r"EAA[MC][A-Za-z0-9]{100}", 3.5).open(),
+    token("facebook-access-token", &["|", "%"], r"[0-9]{15,16}[|%][A-Za-z0-9_-]{27,40}", 3.0).lead(16),
+    token("twitter-bearer-token", &["AAAAAAAAAAAAAAAAAAAAAA"], r"A{22}[A-Za-z0-9%]{80,100}", 3.0),
+    token("frameio-api-token", &["fio-u-"], r"(?i-u:fio-u-[a-z0-9_=-]{64})", 3.0),
+    token("typeform-api-token", &["tfp_"], r"(?i-u:tfp_[a-z0-9_.=-]{59})", 3.0),
+    token("linear-api-key", &["lin_api_"], r"(?i-u:lin_api_[a-z0-9]{40})", 2.0),
+    token("notion-token", &["ntn_"], r"ntn_[0-9]{11}[A-Za-z0-9]{32,36}", 3.0),
+    token("figma-token", &["figd_", "figoh_"], r"fig(?:d|oh)_[A-Za-z0-9_-]{38,50}", 3.0),
+    token("airtable-personal-access-token", &["pat"], r"pat[A-Za-z0-9]{14}\.[a-f0-9]{64}", 3.0),
+    token("telegram-bot-token", &[":AA"], r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}", 3.0).lead(10),
+];

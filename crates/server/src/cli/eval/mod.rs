@@ -1,0 +1,53 @@
+//! `tidegate eval`: what the detectors are worth on labelled sets.
+//!
+//! Which detector a set is for follows from the labels in it, never from its name: risk, spam and injection by the screener
+//! ([`tidegate_training::eval::Detector`]), secrets, personal data and commands by the scanner (`scans`). Each detector
+//! has one threshold, which is in the program. Sets that the weights were trained on are scored too: what those numbers
+//! are worth, `tidegate train --cross-validate` says.
+
+mod read;
+mod scans;
+mod scored;
+mod table;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use tidegate_screening::{Settings, TextScreener};
+
+use super::out;
+use scored::Scored;
+
+/// Flags of `eval`.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Labelled sets: `.jsonl` or `.jsonl.gz`, rows of `{id, text, labels}`
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Answer in JSON: one object a set
+    #[arg(long)]
+    json: bool,
+}
+
+/// Scores every file. Errors: a file cannot be read, or holds no rows.
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let screener = TextScreener::new(&Settings::default()).context("the built-in screener")?;
+    let scanner = scans::scanner()?;
+    let mut all = Vec::new();
+    for file in &args.files {
+        let set = read::set(file)?;
+        let scored = match scans::score(&scanner, &set) {
+            Some(scored) => scored,
+            None => scored::by_screener(&screener, &set),
+        };
+        if !args.json {
+            table::rows(&scored, all.is_empty()).iter().for_each(|line| out::say(line));
+        }
+        all.push(scored);
+    }
+    if args.json {
+        let all: Vec<_> = all.iter().map(Scored::json).collect();
+        out::say(&serde_json::to_string_pretty(&all)?);
+    }
+    Ok(())
+}

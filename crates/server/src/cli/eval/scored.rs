@@ -1,0 +1,47 @@
+//! What a set's detectors were worth, in one shape for the screener and the scanner.
+
+use serde_json::{Value, json};
+use tidegate_screening::TextScreener;
+use tidegate_training::data::Row;
+use tidegate_training::eval::{Report, evaluate};
+
+use super::read::Set;
+
+/// The reports of one set; the first one is the set's.
+pub(super) struct Scored {
+    pub(super) set: String,
+    pub(super) rows: usize,
+    pub(super) reports: Vec<Report>,
+}
+
+/// Scores texts by the screener.
+pub(super) fn by_screener(screener: &TextScreener, set: &Set) -> Scored {
+    let rows: Vec<Row> = set.rows.iter().map(|labelled| labelled.row.clone()).collect();
+    Scored { set: set.name.clone(), rows: rows.len(), reports: evaluate(screener, &rows) }
+}
+
+impl Scored {
+    /// The set as JSON: the numbers of its first detector; all of them under `detectors`, if there are several.
+    pub(super) fn json(&self) -> Value {
+        let Some(first) = self.reports.first() else {
+            return json!({"set": self.set, "n": self.rows, "detector": null,
+                "note": "no detector is for these labels"});
+        };
+        let mut json = json!(first);
+        json["set"] = json!(self.set);
+        if self.reports.len() > 1 {
+            let rest = &self.reports[1..];
+            json["per_label"] = rest.iter().map(per_label).collect();
+            json["mean_auprc"] = json!(rest.iter().map(|r| r.auprc).sum::<f64>() / rest.len() as f64);
+            json["detectors"] = json!(self.reports);
+        }
+        json
+    }
+}
+
+/// A detector of one category, as a label of the set.
+fn per_label(report: &Report) -> Value {
+    let label = report.per_label.first().map(|first| first.label.clone());
+    json!({"label": label, "n": report.per_label.first().map(|first| first.n), "precision": report.precision,
+        "recall": report.recall, "f1": report.f1, "auroc": report.auroc, "auprc": report.auprc})
+}
