@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{backup, bench, health, import, tail};
+use super::{backup, bench, eval, health, import, tail, train};
 use crate::config::Flag;
 
 /// Takes in every event of an AI product or a community, keeps it durably, screens it, and shows it.
@@ -59,6 +59,10 @@ pub(super) enum Command {
     Config(ConfigArgs),
     /// Print the OpenAPI document
     Openapi,
+    /// Score the detectors on labelled sets. Example: tidegate eval spam.jsonl secrets.jsonl.gz --json
+    Eval(eval::Args),
+    /// Train the weights of the classifiers. Example: tidegate train sets/ --cross-validate
+    Train(train::Args),
     /// Measure this machine. Example: tidegate bench ingest
     Bench(bench::Args),
 }

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod client;
 mod command;
 mod doctor;
+mod eval;
 mod health;
 pub mod import;
 mod interrupt;
@@ -15,6 +16,7 @@ mod rebuild;
 mod serve;
 pub mod tail;
 mod text;
+mod train;
 
 use std::process::ExitCode;
 
@@ -49,7 +51,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command, loaded: Loaded) -> anyhow::Result<()> {
-    match command {
+    let command = match command {
         Command::Config(args) => {
             let ConfigAction::Print(args) = args.action;
             out::say(&loaded.print(args.json));
@@ -59,8 +61,10 @@ fn run(command: Command, loaded: Loaded) -> anyhow::Result<()> {
             out::say(&crate::http::router::openapi().to_pretty_json()?);
             return Ok(());
         }
-        _ => {}
-    }
+        Command::Eval(args) => return eval::run(&args),
+        Command::Train(args) => return train::run(&args),
+        command => command,
+    };
     let mut config = loaded.config;
     if !matches!(command, Command::Serve(_)) {
         // The other commands talk to a person; of their servers' log lines only trouble matters.
@@ -84,6 +88,6 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Health(args) => health::run(&args, &config).await,
         Command::Doctor(args) => doctor::run(&config, args.json).await,
         Command::Bench(args) => bench::run(args, config).await,
-        Command::Config(_) | Command::Openapi => Ok(()),
+        Command::Config(_) | Command::Openapi | Command::Eval(_) | Command::Train(_) => Ok(()),
     }
 }

@@ -10,4 +10,4 @@ mod report;
 
 pub use detector::Detector;
 pub use metrics::{Judged, auprc, auroc, best_f1, rate_above};
-pub use report::{Interval, PerLabel, Report, evaluate, report};
+pub use report::{Answered, Interval, PerLabel, Report, evaluate, report, report_named};

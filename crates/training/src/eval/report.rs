@@ -74,7 +74,7 @@ pub struct Report {
 }
 
 /// One row: truth, answer, score.
-pub(crate) type Answered = (usize, usize, f64);
+pub type Answered = (usize, usize, f64);
 
 /// Measures every detector that the labels of `rows` ask for. Empty if the screener has no weights.
 ///
@@ -101,15 +101,20 @@ pub fn evaluate(screener: &TextScreener, rows: &[Row]) -> Vec<Report> {
 /// The report of `answered`: for each row what people answered and what `detector` did, as places in its answers, and
 /// its score.
 pub fn report(detector: Detector, answered: &[Answered]) -> Report {
-    let nothing = detector.answers().len() - 1;
+    report_named(&detector.name(), detector.answers(), answered)
+}
+
+/// As [`report`], of a detector of one's own: its name, and its answers with "nothing" last.
+pub fn report_named(detector: &str, answers: &[&str], answered: &[Answered]) -> Report {
+    let nothing = answers.len().saturating_sub(1);
     let per_label: Vec<PerLabel> =
-        (0..=nothing).map(|answer| PerLabel::of(detector.answers()[answer], answered, answer)).collect();
+        answers.iter().enumerate().map(|(place, label)| PerLabel::of(label, answered, place)).collect();
     let judged = |rows: &[Answered]| -> Vec<(f64, bool)> {
         rows.iter().map(|&(truth, _, score)| (score, truth != nothing)).collect()
     };
     let any = Counts::of(answered, |answer| answer != nothing);
     Report {
-        detector: detector.name(),
+        detector: detector.to_owned(),
         n: answered.len(),
         precision: any.precision(),
         recall: any.recall(),
