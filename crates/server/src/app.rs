@@ -8,7 +8,7 @@ use tidegate_domain::id::{Position, ProjectId};
 use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, Views};
 use tidegate_domain::risk::HalfLife;
 use tidegate_engine::access::Access;
-use tidegate_engine::intake::{Intake, Mask, MaskRule, RegexMask};
+use tidegate_engine::intake::Intake;
 use tidegate_engine::labelling::Labelling;
 use tidegate_engine::labels::Labels;
 use tidegate_engine::query::{Limits, Query};
@@ -22,6 +22,7 @@ use crate::http::body::Bodies;
 use crate::http::lag::Lag;
 use crate::http::observe::RequestIds;
 use crate::http::rates::Rates;
+use crate::masking;
 use crate::metrics::{Gauges, Metrics, PipelineObserver};
 use crate::otlp::{Exporter, Tracer};
 use crate::pipelines::Folding;
@@ -190,7 +191,7 @@ pub async fn assemble(
     let mut seed = [0; 16];
     entropy.fill(&mut seed);
     Ok(App {
-        intake: Intake::new(Arc::clone(&log), mask(&config)?),
+        intake: Intake::new(Arc::clone(&log), masking::open(&config)?),
         query,
         access,
         log,
@@ -230,14 +231,4 @@ pub async fn open_access(
     let project = &config.access.static_keys_project;
     let fixed: Vec<_> = config.access.static_keys.iter().map(|key| (key.expose(), project.clone())).collect();
     Access::open(control, clock, entropy, &fixed).await.context("keys cannot be read")
-}
-
-fn mask(config: &Config) -> anyhow::Result<Option<Arc<dyn Mask>>> {
-    let rule = |rule: &crate::config::MaskingRule| MaskRule {
-        name: rule.name.clone(),
-        pattern: rule.pattern.clone(),
-    };
-    let rules: Vec<_> = config.masking.rules.iter().map(rule).collect();
-    let mask = RegexMask::new(&rules).context("masking.rules")?;
-    Ok(mask.map(|mask| Arc::new(mask) as Arc<dyn Mask>))
 }

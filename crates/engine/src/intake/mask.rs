@@ -13,6 +13,12 @@ pub trait Mask: Send + Sync {
     fn apply(&self, event: &mut Event<'_>);
 }
 
+/// Hides what must not be stored in one text.
+pub trait Hide: Send + Sync {
+    /// The text without it; the text itself if there is nothing to hide. Hiding twice is hiding once.
+    fn hide<'t>(&self, text: &'t str) -> Cow<'t, str>;
+}
+
 /// One masking rule.
 #[derive(Clone, Debug)]
 pub struct MaskRule {
@@ -41,7 +47,13 @@ pub enum RuleError {
 /// Size of one compiled pattern: a rule bomb is refused when it is set, not when it runs.
 const COMPILED_MAX_BYTES: usize = 1 << 20;
 
-/// Masks by regular expressions: in `content`, and in every string of `data`, `attribution` and `context`.
+/// Hides in `content`, and in every string of `data`, `attribution` and `context`.
+pub struct EventMask {
+    /// One after the other.
+    hides: Vec<Box<dyn Hide>>,
+}
+
+/// Hides what regular expressions name.
 pub struct RegexMask {
     rules: Vec<(Regex, String)>,
 }
@@ -52,13 +64,29 @@ impl RegexMask {
         let compiled: Vec<_> = rules.iter().map(compile).collect::<Result<_, _>>()?;
         Ok((!compiled.is_empty()).then_some(Self { rules: compiled }))
     }
+}
 
-    fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+impl Hide for RegexMask {
+    fn hide<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.rules.iter().fold(Cow::Borrowed(text), |text, (pattern, mark)| {
             match pattern.replace_all(&text, regex::NoExpand(mark)) {
                 Cow::Borrowed(_) => text,
                 Cow::Owned(masked) => Cow::Owned(masked),
             }
+        })
+    }
+}
+
+impl EventMask {
+    /// A mask that applies `hides` in order.
+    pub fn new(hides: Vec<Box<dyn Hide>>) -> Self {
+        Self { hides }
+    }
+
+    fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.hides.iter().fold(Cow::Borrowed(text), |text, hide| match hide.hide(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(masked) => Cow::Owned(masked),
         })
     }
 
@@ -83,7 +111,7 @@ fn compile(rule: &MaskRule) -> Result<(Regex, String), RuleError> {
     Ok((regex, format!("[masked:{name}]")))
 }
 
-impl Mask for RegexMask {
+impl Mask for EventMask {
     fn apply(&self, event: &mut Event<'_>) {
         if let Some(content) = &event.content
             && let Cow::Owned(masked) = self.mask(content)
@@ -138,8 +166,9 @@ mod tests {
         }
     }
 
-    fn mask(pattern: &str) -> RegexMask {
-        RegexMask::new(&[MaskRule { name: "card".into(), pattern: pattern.into() }]).unwrap().unwrap()
+    fn mask(pattern: &str) -> EventMask {
+        let rule = MaskRule { name: "card".into(), pattern: pattern.into() };
+        EventMask::new(vec![Box::new(RegexMask::new(&[rule]).unwrap().unwrap())])
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tidegate_domain::label;
 use tidegate_domain::ports::{AppendBatch, AppendError, Appended, EventLog, NewRecord};
 use tidegate_domain::record;
 
-pub use mask::{Mask, MaskRule, RegexMask, RuleError};
+pub use mask::{EventMask, Hide, Mask, MaskRule, RegexMask, RuleError};
 
 /// Takes events into the log.
 pub struct Intake {

@@ -296,8 +296,46 @@ pub struct Embedding {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Masking {
+    /// What the scanner looks for.
+    pub scan: Vec<ScanFamily>,
+    /// Findings below this are left.
+    pub scan_min_severity: ScanSeverity,
+    /// What stands in the place of a finding.
+    pub scan_style: ScanStyle,
     /// Rules, in the order applied.
     pub rules: Vec<MaskingRule>,
+}
+
+/// What the scanner can look for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScanFamily {
+    /// Keys, tokens, passwords.
+    Secrets,
+    /// What names a person.
+    Pii,
+}
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScanSeverity {
+    /// An e-mail address, an IP address.
+    Low,
+    /// A phone number, an IBAN.
+    Medium,
+    /// A key, a card, a social security number.
+    High,
+}
+
+/// What stands in the place of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScanStyle {
+    /// `[masked:rule]`
+    Named,
+    /// The first characters, and `*` for each other.
+    Partial,
 }
 
 /// One thing to mask.

@@ -1,7 +1,7 @@
 //! Masking: what a rule hides is on no disk, in no answer and in no stream, on every door.
 
 use serde_json::json;
-use tidegate_server::config::MaskingRule;
+use tidegate_server::config::{MaskingRule, ScanFamily, ScanSeverity, ScanStyle};
 
 use crate::support::server::{TestServer, start_with};
 use crate::support::{files, sse, walk};
@@ -80,4 +80,33 @@ async fn what_no_rule_hides_stays_byte_for_byte() {
         server.post("/v1/events").body(format!(r#"{{"type":"a","data":{data}}}"#)).send().await.ok();
     let text = server.get(&format!("/v1/events/{}", receipt["eventId"].as_str().unwrap())).await.text();
     assert!(text.contains(data), "{text}");
+}
+
+/// What the scanner finds, without a rule of one's own. The key is put together here: no file holds one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_scanner_finds_is_masked_on_every_door() {
+    let server = start_with(|config| {
+        config.masking.scan = vec![ScanFamily::Secrets, ScanFamily::Pii];
+    })
+    .await;
+    let key = ["gh", "p_", "x7Kq2mVb9LtR4nWc8ZsY1dFh6JgP3aQe5UoT"].concat();
+    let text = format!("use {key} and write to ann.lee@example.org");
+    server.store(json!({"type": "a", "content": text, "data": {"deep": [{"note": text}]}})).await;
+    let event = walk::events(&server, "").await.remove(0);
+    assert_eq!(event["content"], "use [masked:github-pat] and write to [masked:email]");
+    assert_eq!(event["data"]["deep"][0]["note"], event["content"]);
+    assert_eq!(files::holding(server.data_dir(), &key), Vec::<std::path::PathBuf>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn findings_below_the_severity_stay_and_a_partial_mask_keeps_what_tells_keys_apart() {
+    let server = start_with(|config| {
+        config.masking.scan = vec![ScanFamily::Secrets, ScanFamily::Pii];
+        config.masking.scan_min_severity = ScanSeverity::High;
+        config.masking.scan_style = ScanStyle::Partial;
+    })
+    .await;
+    server.store(json!({"type": "a", "content": format!("card {CANARY}, ann.lee@example.org")})).await;
+    let event = walk::events(&server, "").await.remove(0);
+    assert_eq!(event["content"], "card 4111************, ann.lee@example.org");
 }
