@@ -4,7 +4,7 @@
 CARGO_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate mutants nightly lint docs deny bench overload crowds fuzz schemathesis deploy dashboards check
+.PHONY: help run test embedding simulate mutants nightly lint docs deny bench overload crowds fuzz schemathesis deploy dashboards check
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -29,6 +29,11 @@ test: ## every test of the workspace, doc tests too; with cargo-nextest where it
 		TEST_STORE=postgres .ci/servers cargo test $(CARGO_FLAGS) -p tidegate-server --test it --no-fail-fast \
 			-- $(addprefix --skip ,$(ON_FILES)); \
 	fi
+
+# The encoder on real weights: MODEL=DIR holds all-MiniLM-L6-v2 (config.json, tokenizer.json, model.safetensors).
+embedding: ## the encoder against reference vectors, by every kernel of this processor; needs MODEL=DIR
+	@test -n "$(MODEL)" || { echo "say MODEL=DIR: a folder with config.json, tokenizer.json, model.safetensors" >&2; exit 2; }
+	TIDEGATE_TEST_MODEL=$(abspath $(MODEL)) cargo test $(CARGO_FLAGS) -p tidegate-embedding --test it -- --ignored
 
 # SQLite syncs less slowly in memory, and a simulated disk needs no real one.
 SIMULATED_ON = TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo "$${TMPDIR:-/tmp}")

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tidegate_domain::assessment::{Category, Screener};
 use tidegate_embedding::service::{EmbeddingService, ServiceSettings};
-use tidegate_embedding::{BertEmbedder, ModelSettings};
+use tidegate_embedding::{BertEmbedder, Embedder, ModelError, ModelSettings};
 use tidegate_screening::{Blend, Encoder, Settings, TieredScreener, Vectors};
 
 use crate::clock::SystemClock;
@@ -83,9 +83,9 @@ fn open_embedding(embedding: &Embedding) -> anyhow::Result<EmbeddingTier> {
         kernel: embedding.kernel.parse().context("embedding.kernel")?,
         ..ModelSettings::default()
     };
-    match BertEmbedder::open(&embedding.model_dir, &settings) {
+    match open_model(embedding, &settings) {
         Ok(model) => {
-            let service = EmbeddingService::start(Arc::new(model), service_settings(embedding));
+            let service = EmbeddingService::start(model, service_settings(embedding));
             Ok(EmbeddingTier::Encoder(Arc::new(service.context("the embedding threads cannot start")?)))
         }
         Err(error) => {
@@ -94,6 +94,21 @@ fn open_embedding(embedding: &Embedding) -> anyhow::Result<EmbeddingTier> {
             Ok(EmbeddingTier::Broken(why.into()))
         }
     }
+}
+
+/// Our own encoder, or ONNX Runtime's if its library is named.
+fn open_model(embedding: &Embedding, settings: &ModelSettings) -> Result<Arc<dyn Embedder>, ModelError> {
+    #[cfg(feature = "ort")]
+    if !embedding.onnx_library.as_os_str().is_empty() {
+        use tidegate_embedding::{OnnxDevice, OnnxEmbedder, OnnxRuntime};
+        let device = match embedding.device {
+            crate::config::Device::Cpu => OnnxDevice::Cpu,
+            crate::config::Device::Cuda => OnnxDevice::Cuda(0),
+        };
+        let runtime = OnnxRuntime::load(&embedding.onnx_library)?;
+        return Ok(Arc::new(OnnxEmbedder::open(&runtime, &embedding.model_dir, settings, device)?));
+    }
+    Ok(Arc::new(BertEmbedder::open(&embedding.model_dir, settings)?))
 }
 
 fn service_settings(embedding: &Embedding) -> ServiceSettings {

@@ -150,6 +150,8 @@ impl Machine {
             let until = views.sync().await?;
             anyhow::Ok(log.retain(Retention { recorded_before: None, disk_max_bytes, until }).await?)
         })?;
+        // In words: for people who debug, the error as such holds a backtrace, whose addresses differ.
+        let done = done.map_err(|error| format!("{error:#}"));
         self.world.note(format_args!("retention: {done:?}, the log begins at {}", log.first()));
         let mut oracle = self.oracle.borrow_mut();
         oracle.first = oracle.first.max(log.first());

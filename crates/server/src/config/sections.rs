@@ -272,8 +272,10 @@ pub struct Embedding {
     pub max_tokens: usize,
     /// `auto`, or the name of a kernel.
     pub kernel: String,
-    /// `cpu` or `cuda`.
-    pub device: String,
+    /// Where vectors are computed.
+    pub device: Device,
+    /// ONNX Runtime's library; empty for our own kernels.
+    pub onnx_library: PathBuf,
     /// Weight of labelled texts in the score, in (0, 1].
     pub weight: f64,
     /// Cosine from which two texts are like each other, in (0, 1].
@@ -290,6 +292,16 @@ pub struct Embedding {
     pub cache_max_entries: usize,
     /// How long a vector is kept.
     pub cache_ttl_s: u64,
+}
+
+/// Where vectors are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// On the processor.
+    Cpu,
+    /// On the first graphics card.
+    Cuda,
 }
 
 /// `[masking]`

@@ -12,8 +12,8 @@ use toml::Value;
 
 use super::layers::Origins;
 use super::{
-    Access, Address, Config, ConfigError, Embedding, Masking, Origin, Role, Screening, Server, Telemetry,
-    print,
+    Access, Address, Config, ConfigError, Device, Embedding, Masking, Origin, Role, Screening, Server,
+    Telemetry, print,
 };
 use crate::otlp::Endpoint;
 use crate::screening::of_project;
@@ -237,11 +237,13 @@ fn embedding(embedding: &Embedding) -> Option<Broken> {
     if let Err(fault) = embedding.kernel.parse::<KernelChoice>() {
         return Some(Broken::new("embedding.kernel", embedding.kernel.as_str(), fault.to_string()));
     }
-    let is_known = embedding.device == "cpu";
-    (!is_known).then(|| {
-        let rule = "this program was built for cpu alone";
-        Broken::new("embedding.device", embedding.device.as_str(), rule)
-    })
+    let library = &embedding.onnx_library;
+    if embedding.device == Device::Cuda && library.as_os_str().is_empty() {
+        return Some(Broken::new("embedding.device", "cuda", "a graphics card needs embedding.onnx_library"));
+    }
+    let is_lacking = !cfg!(feature = "ort") && !library.as_os_str().is_empty();
+    let rule = "this program was built without ONNX Runtime: build it with --features ort";
+    is_lacking.then(|| Broken::new("embedding.onnx_library", library.display().to_string(), rule))
 }
 
 /// Each rule as its user will compile it, so that a bad one stops the start here.

@@ -159,7 +159,7 @@ async fn what_the_server_decides_cannot_be_set_by_a_sender() {
         server.read(&format!("/v1/events/{}", receipt["eventId"].as_str().unwrap())).await["event"].clone();
     assert_eq!(event["position"], 0);
     assert_ne!(event["shard"], 7, "there are at most four");
-    assert_eq!(event["assessment"]["riskScore"], 0.55);
+    assert!(event["assessment"]["riskScore"].as_f64().unwrap() >= 0.5);
     assert_eq!((&event["context"]["door"], &event["context"]["ip"]), (&json!("chat"), &json!("127.0.0.0")));
     assert_ne!(event["recordedAt"], "2000-01-01T00:00:00Z");
     assert_eq!(event["context"]["extra"]["position"], 99, "kept as what it is: something unknown");

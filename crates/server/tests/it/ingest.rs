@@ -122,10 +122,13 @@ async fn waiting_for_screening_answers_with_the_risk() {
     let server = start().await;
     let event = json!({"type": "message.user", "sessionId": "s", "content": INSULT});
     let receipt = server.post("/v1/events?wait=screened").json(&event).send().await.ok();
-    assert_eq!((&receipt["pending"], &receipt["riskScore"]), (&json!(false), &json!(0.55)));
+    assert_eq!(receipt["pending"], false);
+    assert!(receipt["riskScore"].as_f64().unwrap() >= 0.5, "{receipt}");
     assert_eq!(receipt["category"], "TARGETED_HARASSMENT");
-    let patterns = ["offensive_language", "targeting_behavior", "repeated_punctuation"];
-    assert_eq!(receipt["patterns"], json!(patterns));
+    let patterns = receipt["patterns"].as_array().unwrap();
+    for pattern in ["offensive_language", "targeting_behavior", "repeated_punctuation"] {
+        assert!(patterns.contains(&json!(pattern)), "{receipt}");
+    }
     let clear = json!({"type": "message.user", "content": "good morning"});
     let receipt = server.post("/v1/events?wait=screened").json(&clear).send().await.ok();
     assert_eq!((&receipt["riskScore"], &receipt["patterns"]), (&json!(0.0), &json!([])));

@@ -71,11 +71,9 @@ async fn each_filter_keeps_just_the_events_it_names() {
         ("category=SPAM&order=asc", vec![4]),
         ("category=LOW_RISK&order=asc", vec![0, 1, 5, 6]),
         ("category=VIOLENCE", vec![]),
-        ("minRisk=0.31&order=asc", vec![2, 4]),
-        ("minRisk=0.1&order=asc", vec![2, 3, 4, 5]),
         ("minRisk=0&order=asc", vec![0, 1, 2, 3, 4, 5, 6]),
-        ("minRisk=0.3&sessionId=s2", vec![2, 4]),
-        ("minRisk=0.3&category=TOXIC&actor=ann", vec![3]),
+        ("minRisk=0.2&sessionId=s2&category=SPAM", vec![4]),
+        ("minRisk=0.2&category=TOXIC&actor=ann", vec![3]),
         ("minRisk=1", vec![]),
     ] {
         assert_eq!(numbers(&server, query).await, expected, "{query}");
@@ -84,6 +82,13 @@ async fn each_filter_keeps_just_the_events_it_names() {
             let paged = numbers(&server, &format!("{query}&limit={limit}")).await;
             assert_eq!(paged, expected, "{query}, {limit} at a time");
         }
+    }
+    let all = walk::events(&server, "order=asc").await;
+    let risk = |event: &Value| event["assessment"]["riskScore"].as_f64().unwrap();
+    for min in all.iter().map(risk).filter(|risk| *risk > 0.0) {
+        let at_least = all.iter().filter(|event| risk(event) >= min);
+        let expected: Vec<_> = at_least.map(|event| event["data"]["n"].as_u64().unwrap()).collect();
+        assert_eq!(numbers(&server, &format!("minRisk={min}&order=asc")).await, expected);
     }
     for (query, expected) in [
         (format!("after={day}T00:03:00Z"), vec![6, 5, 4]),
@@ -101,19 +106,18 @@ async fn an_event_shows_its_assessment_with_places() {
     let one = server.read(&format!("/v1/events/{}", events[2]["eventId"].as_str().unwrap())).await;
     assert_eq!(one["event"], events[2], "a list shows what the detail shows");
     let assessment = &one["event"]["assessment"];
-    assert_eq!(
-        (&assessment["riskScore"], &assessment["category"]),
-        (&json!(0.55), &json!("TARGETED_HARASSMENT"))
-    );
-    assert_eq!(assessment["modelVersion"], "lexical-1");
-    let codes = walk::texts(assessment["flags"].as_array().unwrap(), "/code");
-    assert_eq!(codes, ["offensive_language", "targeting_behavior", "repeated_punctuation"]);
-    assert_eq!(assessment["flags"][1]["spans"], json!([{"start": 0, "end": 7}]));
+    assert_eq!(assessment["category"], "TARGETED_HARASSMENT");
+    assert!(assessment["riskScore"].as_f64().unwrap() >= 0.5, "{assessment}");
+    assert!(assessment["modelVersion"].as_str().unwrap().starts_with("lexical-2+linear-"), "{assessment}");
+    let flags = assessment["flags"].as_array().unwrap();
+    let flag = |code: &str| flags.iter().find(|flag| flag["code"] == code).unwrap_or_else(|| panic!("{code}: {flags:?}"));
+    assert_eq!(flag("targeting_behavior")["spans"], json!([{"start": 0, "end": 7}]));
+    assert!(flag("offensive_language")["reason"].as_str().unwrap().len() > 10, "in words");
+    assert!(flags.is_sorted_by(|a, b| a["weight"].as_f64() >= b["weight"].as_f64()), "strongest first");
+    let scores = assessment["scores"].as_array().unwrap();
+    assert!(scores.iter().any(|score| score["category"] == "TARGETED_HARASSMENT"), "{scores:?}");
     let clear = &events[0]["assessment"];
-    assert_eq!(
-        (&clear["riskScore"], &clear["confidence"], &clear["flags"]),
-        (&json!(0.0), &json!(1.0), &json!([]))
-    );
+    assert!(clear["riskScore"].as_f64().unwrap() < 0.3 && clear["category"] == "LOW_RISK", "{clear}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,10 +134,11 @@ async fn a_session_lists_each_contribution_to_its_risk() {
     let categories = walk::texts(snapshots, "/category");
     assert_eq!(categories, ["TARGETED_HARASSMENT", "SPAM"], "oldest first; what is LOW_RISK leaves no trace");
     assert_eq!(session["riskSnapshotsCut"], false);
-    // Noisy-or of the two: 1 - (1 - 0.55)(1 - risk of SPAM).
+    // Noisy-or of the two: 1 - (1 - risk of the insult)(1 - risk of SPAM).
+    let insult = snapshots[0]["eventRiskScore"].as_f64().unwrap();
     let spam = snapshots[1]["eventRiskScore"].as_f64().unwrap();
-    let both = 1.0 - (1.0 - 0.55) * (1.0 - spam);
-    assert_eq!(snapshots[0]["riskScore"], 0.55);
+    let both = 1.0 - (1.0 - insult) * (1.0 - spam);
+    assert!((snapshots[0]["riskScore"].as_f64().unwrap() - insult).abs() < 1e-4);
     assert!((snapshots[1]["riskScore"].as_f64().unwrap() - both).abs() < 1e-4);
     assert!((session["currentRiskScore"].as_f64().unwrap() - both).abs() < 1e-3);
     assert!((session["peakRiskScore"].as_f64().unwrap() - both).abs() < 1e-4);
@@ -224,8 +229,9 @@ async fn session_risk_fades_with_time() {
         (session["currentRiskScore"].as_f64().unwrap() < first / 2.0).then_some(session)
     });
     let faded = faded.await;
-    assert_eq!(faded["peakRiskScore"], 0.55, "what it was is not forgotten");
-    assert_eq!(faded["riskSnapshots"][0]["riskScore"], json!(0.55));
+    let peak = faded["peakRiskScore"].as_f64().unwrap();
+    assert!(peak >= first, "what it was is not forgotten");
+    assert_eq!(faded["riskSnapshots"][0]["riskScore"], faded["peakRiskScore"]);
     let current = faded["currentRiskScore"].as_f64().unwrap();
     let (ids, _) = sessions(&server, &format!("minRiskScore={}", current + 0.01)).await;
     assert!(ids.is_empty(), "a filter is about the risk now: {ids:?}");

@@ -32,7 +32,7 @@ async fn events_arrive_screened_and_as_the_list_shows_them() {
     let listed = walk::events(&server, "order=asc").await;
     for (frame, event) in frames.iter().zip(&listed[3..]) {
         assert_eq!((frame.event.as_str(), &frame.data), ("event", event));
-        assert_eq!(frame.data["assessment"]["riskScore"], 0.55);
+        assert!(frame.data["assessment"]["riskScore"].as_f64().unwrap() >= 0.5, "{}", frame.data);
         assert_eq!(frame.id, Some(event["position"].as_u64().unwrap() + 1));
     }
 }

@@ -11,7 +11,7 @@ use crate::support::sse;
 use crate::support::{INSULT, command, walk};
 
 async fn tenant(server: &TestServer, project: &str) -> Client {
-    let made = command::make_key(server.data_dir(), project, "ingest,read");
+    let made = command::make_key(server.data_dir(), project, "ingest,read,write");
     let client = server.with_key(&made.key);
     eventually("the key counts", async || (client.get("/v1/events").await.status == 200).then_some(())).await;
     client

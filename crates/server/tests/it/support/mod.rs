@@ -18,5 +18,5 @@ pub(crate) mod store;
 pub(crate) mod strace;
 pub(crate) mod walk;
 
-/// A text that screening finds risky: 0.55, `TARGETED_HARASSMENT`.
+/// A text that screening finds risky: at least 0.5, `TARGETED_HARASSMENT`.
 pub(crate) const INSULT: &str = "You are such a stupid idiot!!!";
