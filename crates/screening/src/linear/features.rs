@@ -82,9 +82,9 @@ const CHAR: u64 = 0xe703_7ed1_a0b4_28db;
 const CLASS: u64 = 0x8ebc_6af0_9c88_c6e3;
 
 /// Mixes all bits of `value` into the upper ones, which choose the place in the table.
+#[inline]
 fn mix(value: u64, salt: u64) -> u64 {
-    let product = (value ^ (value >> 32)).wrapping_mul(salt);
-    (product ^ (product >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    (value ^ (value >> 29)).wrapping_mul(salt)
 }
 
 /// For every word what stands for it in n-grams: its class if what counts is the kind of word, else its hash.
@@ -122,19 +122,33 @@ fn visit_words(words: &[(u64, u64)], visit: &mut impl FnMut(u64)) {
     }
 }
 
-/// Every n-gram from 2 to 5 bytes, out of one load of eight bytes a place.
+/// The shortest and the longest n-gram of characters.
+const GRAM: [usize; 2] = [2, 5];
+
+/// Every n-gram from 2 to 5 bytes, out of one rolling window of eight.
 fn visit_chars(bytes: &[u8], visit: &mut impl FnMut(u64)) {
     let mut window = 0_u64;
-    for (at, &byte) in bytes.iter().enumerate() {
+    let mut roll = |byte: u8| {
         window = window << 8 | u64::from(byte);
-        for len in 2..=5_u32 {
-            if at + 1 >= len as usize {
-                let gram = window & (1 << (8 * len)) - 1;
-                visit(mix(gram | u64::from(len) << 56, CHAR));
-            }
-        }
+        window
+    };
+    let gram = |window: u64, len: usize| mix((window & ((1 << (8 * len)) - 1)) ^ LENGTHS[len], CHAR);
+    let (head, rest) = bytes.split_at(bytes.len().min(GRAM[1] - 1));
+    for (at, &byte) in head.iter().enumerate() {
+        let window = roll(byte);
+        (GRAM[0]..=at + 1).for_each(|len| visit(gram(window, len)));
+    }
+    for &byte in rest {
+        let window = roll(byte);
+        visit(gram(window, 2));
+        visit(gram(window, 3));
+        visit(gram(window, 4));
+        visit(gram(window, 5));
     }
 }
+
+/// What sets apart n-grams of different lengths with the same bytes.
+const LENGTHS: [u64; 6] = [0, 0, 0x1d8a_f066_0000_0000, 0x2e7b_1c95_0000_0000, 0x4b36_5d2f_0000_0000, 0x7593_c4e1_0000_0000];
 
 /// Classes nearer than this are a pair.
 const NEAR_WORDS: u32 = 4;
@@ -230,7 +244,7 @@ impl Seen {
 
     /// True the first time that `hash` is asked for.
     fn first(&mut self, hash: u64) -> bool {
-        let place = (hash >> 8) as usize;
+        let place = (hash >> 30) as usize;
         let mask = self.bits.len() - 1;
         let word = &mut self.bits[(place >> 6) & mask];
         let bit = 1 << (place & 63);

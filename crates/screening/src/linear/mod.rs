@@ -60,17 +60,16 @@ impl Model {
 
     /// The margin of every head for one text. Cost O(bytes of the text's window).
     pub(crate) fn margins(&self, normal: &Normal<'_>, tags: &[Tag]) -> Margins {
-        let mut sums = [[0_i32; LANES]; Block::COUNT];
+        let mut found: [Vec<u32>; Block::COUNT] = Default::default();
+        found[Block::Chars as usize].reserve(normal.bytes().len() * 2);
         let mut counts = [0_u32; Block::COUNT];
         features::visit(normal, tags, |block, hash| {
-            let block = block as usize;
-            counts[block] += 1;
-            if let Some(row) = self.table.row(hash) {
-                for (sum, &weight) in sums[block].iter_mut().zip(row) {
-                    *sum += i32::from(weight);
-                }
+            counts[block as usize] += 1;
+            if let Some(row) = self.table.find(hash) {
+                found[block as usize].push(row);
             }
         });
+        let sums = found.map(|rows| self.table.sum(&rows));
         let norms = norms(counts);
         let mut margins = [0.0; LANES];
         for (head, margin) in margins.iter_mut().enumerate() {
