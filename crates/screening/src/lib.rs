@@ -6,6 +6,9 @@
 //!
 //! The laws are those of [`Screener`](tidegate_domain::assessment::Screener), tested in `tests/laws.rs`.
 
+mod decode;
+mod language;
+mod learned;
 mod lexicon;
 mod linear;
 mod normal;

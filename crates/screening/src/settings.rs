@@ -91,7 +91,8 @@ impl Settings {
 
     /// Checks the limits that all settings keep.
     pub fn check(&self) -> Result<(), SettingsError> {
-        let lists = [("offensive", &self.offensive), ("targeting", &self.targeting), ("allowed", &self.allowed)];
+        let lists =
+            [("offensive", &self.offensive), ("targeting", &self.targeting), ("allowed", &self.allowed)];
         for (list, words) in lists {
             check_words(list, words)?;
         }

@@ -55,7 +55,8 @@ impl Lexicon {
         let mut lexicon = Self::default();
         for list in LISTS {
             let (mut classes, mut plural) = (Classes::NONE, false);
-            for line in list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            for line in list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+            {
                 if let Some(head) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
                     plural = head.ends_with(" +s");
                     classes = Classes::named(head.trim_end_matches(" +s")).unwrap_or_default();

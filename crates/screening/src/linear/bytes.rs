@@ -50,7 +50,9 @@ impl Model {
         bytes.extend(FORMAT.to_le_bytes());
         bytes.extend((LANES as u32).to_le_bytes());
         for scale in &self.scales {
-            for number in scale.unit.into_iter().chain([scale.bias, scale.slope, scale.offset, scale.threshold]) {
+            for number in
+                scale.unit.into_iter().chain([scale.bias, scale.slope, scale.offset, scale.threshold])
+            {
                 bytes.extend(number.to_le_bytes());
             }
         }

@@ -72,6 +72,13 @@ pub(crate) fn visit(normal: &Normal<'_>, tags: &[Tag], mut visit: impl FnMut(Blo
     });
 }
 
+/// Calls `visit` with the features that one word has by itself: the word, and its characters with those around it.
+pub(crate) fn visit_word(normal: &Normal<'_>, word: &Word, mut visit: impl FnMut(Block, u64)) {
+    visit(Block::Words, mix(word.hash, WORD));
+    let (start, end) = (word.start as usize - 1, (word.end as usize + 1).min(normal.bytes().len()));
+    visit_chars(&normal.bytes()[start..end], &mut |hash| visit(Block::Chars, hash));
+}
+
 /// Where the first window ends and the last one begins.
 fn windows(len: usize) -> (usize, usize) {
     if len <= WINDOW_BYTES + TAIL_BYTES { (len, len) } else { (WINDOW_BYTES, len - TAIL_BYTES) }
@@ -102,7 +109,11 @@ fn symbols(words: &[Word], tags: &[Tag]) -> Vec<u64> {
 
 fn symbol(classes: Classes) -> Option<u64> {
     let kinds = [Classes::SLUR, Classes::IDENTITY, Classes::INSULT, Classes::UNPROTECTED];
-    kinds.into_iter().find(|kind| classes.intersects(*kind)).map(|kind| kind.0.trailing_zeros().into()).map(|n: u64| n + 1)
+    kinds
+        .into_iter()
+        .find(|kind| classes.intersects(*kind))
+        .map(|kind| kind.0.trailing_zeros().into())
+        .map(|n: u64| n + 1)
 }
 
 fn visit_words(words: &[(u64, u64)], visit: &mut impl FnMut(u64)) {
@@ -148,7 +159,8 @@ fn visit_chars(bytes: &[u8], visit: &mut impl FnMut(u64)) {
 }
 
 /// What sets apart n-grams of different lengths with the same bytes.
-const LENGTHS: [u64; 6] = [0, 0, 0x1d8a_f066_0000_0000, 0x2e7b_1c95_0000_0000, 0x4b36_5d2f_0000_0000, 0x7593_c4e1_0000_0000];
+const LENGTHS: [u64; 6] =
+    [0, 0, 0x1d8a_f066_0000_0000, 0x2e7b_1c95_0000_0000, 0x4b36_5d2f_0000_0000, 0x7593_c4e1_0000_0000];
 
 /// Classes nearer than this are a pair.
 const NEAR_WORDS: u32 = 4;
@@ -177,7 +189,8 @@ fn visit_classes(normal: &Normal<'_>, tags: &[Tag], put: &mut impl FnMut(u64, u6
 
 fn is_quoted(normal: &Normal<'_>, tag: &Tag) -> bool {
     let bytes = normal.bytes();
-    let (start, end) = (normal.words[tag.first as usize].start as usize, normal.words[tag.end as usize - 1].end as usize);
+    let (start, end) =
+        (normal.words[tag.first as usize].start as usize, normal.words[tag.end as usize - 1].end as usize);
     let is_mark = |byte: u8| matches!(byte, b'"' | b'\'');
     is_mark(bytes[start - 1]) || bytes.get(end).is_some_and(|&byte| is_mark(byte))
 }
@@ -203,12 +216,12 @@ fn look(normal: &Normal<'_>, put: &mut impl FnMut(u64, u64, u64)) {
     for run in digit_runs(normal.bytes()) {
         put(20, run.min(12), 0);
     }
-    let mut sentence = 0;
-    for (nth, word) in normal.words.iter().enumerate().filter(|(_, word)| word.opens) {
+    let openings = normal.words.iter().enumerate().filter(|(_, word)| word.opens);
+    for (sentence, (nth, word)) in openings.enumerate() {
         let next = normal.words.get(nth + 1).map_or(0, |word| word.hash & 0xff_ffff);
-        put(if sentence == 0 { 21 } else { 22 }, word.hash & 0xff_ffff, 0);
-        put(if sentence == 0 { 23 } else { 24 }, word.hash & 0xff_ffff, next);
-        sentence += 1;
+        let later = u64::from(sentence > 0);
+        put(21 + later, word.hash & 0xff_ffff, 0);
+        put(23 + later, word.hash & 0xff_ffff, next);
     }
     let bytes = normal.bytes();
     for (kind, sign) in [(25, b'@'), (26, b'#'), (27, b'"'), (28, b'$'), (29, b'%'), (30, b'&'), (31, b'*')] {
@@ -225,10 +238,7 @@ fn look(normal: &Normal<'_>, put: &mut impl FnMut(u64, u64, u64)) {
 
 /// Lengths of the runs of digits, of two and more.
 fn digit_runs(bytes: &[u8]) -> impl Iterator<Item = u64> {
-    bytes
-        .split(|byte| !byte.is_ascii_digit())
-        .map(|run| run.len() as u64)
-        .filter(|&len| len > 1)
+    bytes.split(|byte| !byte.is_ascii_digit()).map(|run| run.len() as u64).filter(|&len| len > 1)
 }
 
 /// Which features were seen: a few bits of each hash, so one in some hundred may be taken for another.
@@ -253,4 +263,3 @@ impl Seen {
         fresh
     }
 }
-

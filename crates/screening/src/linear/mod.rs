@@ -19,8 +19,10 @@ pub use features::Block;
 pub use head::{Head, LANES};
 pub use table::{Row, Table};
 
+use tidegate_domain::assessment::Span;
+
 use crate::lexicon::{self, Lexicon, Tag};
-use crate::normal::Normal;
+use crate::normal::{Normal, Word};
 
 /// The margins of one text, by head.
 pub type Margins = [f64; LANES];
@@ -80,6 +82,32 @@ impl Model {
         margins
     }
 
+    /// The words that speak most for `head`, at most [`WORDS_NAMED`], in the order of the text.
+    ///
+    /// A second pass, for texts that were found to be something. Cost O(bytes of the window).
+    pub(crate) fn words_for(&self, head: Head, normal: &Normal<'_>) -> Vec<Span> {
+        let unit = &self.scales[head as usize].unit;
+        let weight = |word: &Word| {
+            let mut sum = 0.0;
+            features::visit_word(normal, word, |block, hash| {
+                if let Some(row) = self.table.find(hash) {
+                    sum += unit[block as usize] * f64::from(self.table.weight(row, head));
+                }
+            });
+            sum
+        };
+        let within = normal.words.iter().take_while(|word| word.end as usize <= features::WINDOW_BYTES);
+        let mut heavy: Vec<(f64, &Word)> =
+            within.map(|word| (weight(word), word)).filter(|(w, _)| *w > 0.0).collect();
+        heavy.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.start.cmp(&b.1.start)));
+        heavy.truncate(WORDS_NAMED);
+        let mut spans: Vec<Span> = heavy.into_iter().map(|(_, word)| normal.span_of(word)).collect();
+        spans.sort_by_key(|span| span.start);
+        // Two words may come out of one character, as those of a ligature do.
+        spans.dedup_by(|later, earlier| later.start < earlier.end);
+        spans
+    }
+
     /// The probability that belongs to each margin: Platt's.
     pub fn probabilities(&self, margins: &Margins) -> [f64; LANES] {
         let mut probabilities = [0.0; LANES];
@@ -89,6 +117,9 @@ impl Model {
         probabilities
     }
 }
+
+/// So many words are named as the reason of a finding.
+const WORDS_NAMED: usize = 4;
 
 /// What the features of a block are multiplied with, given how many there are: 1 / sqrt(count).
 pub fn norms(counts: [u32; Block::COUNT]) -> [f64; Block::COUNT] {

@@ -1,6 +1,6 @@
 //! The table of weights: buckets of four rows, each row under 16 bits of its feature's hash.
 
-use super::LANES;
+use super::{Head, LANES};
 
 /// Weights of one feature, by head.
 pub type Row = [i8; LANES];
@@ -36,7 +36,9 @@ impl Table {
         if self.find(hash).is_some() {
             return false;
         }
-        let Some(way) = (0..WAYS).find(|way| (self.tags[bucket] >> (16 * way)) as u16 == 0) else { return false };
+        let Some(way) = (0..WAYS).find(|way| (self.tags[bucket] >> (16 * way)) as u16 == 0) else {
+            return false;
+        };
         self.tags[bucket] |= u64::from(tag) << (16 * way);
         self.rows[bucket * WAYS + way] = row;
         true
@@ -52,6 +54,11 @@ impl Table {
         let differ = self.tags[bucket] ^ u64::from(tag).wrapping_mul(ONES);
         let zero = differ.wrapping_sub(ONES) & !differ & (ONES << 15);
         (zero != 0).then(|| (bucket * WAYS) as u32 + zero.trailing_zeros() / 16)
+    }
+
+    /// One weight of the row of this number.
+    pub(crate) fn weight(&self, row: u32, head: Head) -> i8 {
+        self.rows[row as usize][head as usize]
     }
 
     /// The sum of the rows of these numbers. Whole numbers: the order does not matter.

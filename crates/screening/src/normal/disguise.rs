@@ -20,7 +20,8 @@ pub(super) fn lift(normal: &mut Normal<'_>, lexicon: &Lexicon) {
     let origin = std::mem::take(&mut normal.origin);
     let mut at = 0;
     while at < bytes.len() {
-        let end = at + bytes[at..].iter().skip(1).position(|&b| b == b' ').map_or(bytes.len() - at, |n| n + 1);
+        let end =
+            at + bytes[at..].iter().skip(1).position(|&b| b == b' ').map_or(bytes.len() - at, |n| n + 1);
         // A piece is a space and the bytes up to the next one.
         let apart = letters_apart(&bytes, at);
         let lifted = apart
@@ -56,7 +57,8 @@ fn put(normal: &mut Normal<'_>, word: &[u8], origin: &[u32]) {
 /// Copies a piece, with runs of one letter cut to two.
 fn copy_shortened(normal: &mut Normal<'_>, piece: &[u8], origin: &[u32]) {
     for (nth, (&byte, &at)) in piece.iter().zip(origin).enumerate() {
-        let repeats = nth >= 2 && byte.is_ascii_lowercase() && piece[nth - 1] == byte && piece[nth - 2] == byte;
+        let repeats =
+            nth >= 2 && byte.is_ascii_lowercase() && piece[nth - 1] == byte && piece[nth - 2] == byte;
         if !repeats {
             normal.push(byte, at);
         }
@@ -102,7 +104,9 @@ fn rewritten(piece: &[u8], lexicon: &Lexicon) -> Option<Vec<u8>> {
     if piece.len() < 3 || piece.len() > PIECE_MAX || !has_letter || !looks_disguised(piece) {
         return None;
     }
-    if piece.contains(&b'*') && let Some(word) = lexicon.starred(piece) {
+    if piece.contains(&b'*')
+        && let Some(word) = lexicon.starred(piece)
+    {
         return Some(word.to_vec());
     }
     [b'i', b'l'].into_iter().find_map(|one| {
@@ -113,12 +117,15 @@ fn rewritten(piece: &[u8], lexicon: &Lexicon) -> Option<Vec<u8>> {
 }
 
 fn looks_disguised(piece: &[u8]) -> bool {
-    piece.iter().any(|byte| !byte.is_ascii_lowercase()) || piece.windows(3).any(|run| run[0] == run[1] && run[1] == run[2])
+    piece.iter().any(|byte| !byte.is_ascii_lowercase())
+        || piece.windows(3).any(|run| run[0] == run[1] && run[1] == run[2])
 }
 
 /// Without punctuation around it; `@` and `$` may stand for a first letter.
 fn trimmed(piece: &[u8]) -> &[u8] {
-    let is_edge = |byte: &u8| matches!(byte, b'.' | b',' | b'!' | b'?' | b';' | b':' | b'"' | b'\'' | b'(' | b')' | b' ');
+    let is_edge = |byte: &u8| {
+        matches!(byte, b'.' | b',' | b'!' | b'?' | b';' | b':' | b'"' | b'\'' | b'(' | b')' | b' ')
+    };
     let start = piece.iter().position(|b| !is_edge(b)).unwrap_or(piece.len());
     let end = piece.iter().rposition(|b| !is_edge(b)).map_or(start, |last| last + 1);
     &piece[start..end]

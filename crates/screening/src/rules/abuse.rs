@@ -46,7 +46,8 @@ pub(super) fn scan(normal: &Normal<'_>, tags: &[Tag], evidence: &mut Evidence) {
         if is(Classes::SLUR) && !about {
             note(evidence, Rule::Slur);
         }
-        let attacks = Classes(Classes::INSULT.0 | Classes::CONTEMPT.0 | Classes::DEHUMAN.0 | Classes::THREAT.0);
+        let attacks =
+            Classes(Classes::INSULT.0 | Classes::CONTEMPT.0 | Classes::DEHUMAN.0 | Classes::THREAT.0);
         if is(attacks) && !spoken_against && near.any(GROUP) {
             note(evidence, Rule::IdentityAttack);
         }

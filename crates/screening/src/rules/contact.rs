@@ -15,7 +15,8 @@ const DIGITS_NEAR: usize = 40;
 
 /// Notes what is about contact. Cost O(bytes).
 pub(super) fn scan(normal: &Normal<'_>, tags: &[Tag], evidence: &mut Evidence) {
-    for tag in tags.iter().filter(|tag| tag.classes.intersects(Classes::SPAM_CUE) && tag.end > tag.first + 1) {
+    for tag in tags.iter().filter(|tag| tag.classes.intersects(Classes::SPAM_CUE) && tag.end > tag.first + 1)
+    {
         evidence.note(Rule::SpamCue, span(normal, tag));
     }
     for tag in tags.iter().filter(|tag| tag.classes.intersects(Classes::DOXX)) {

@@ -96,7 +96,8 @@ pub fn reason(code: &str) -> Option<&'static str> {
     let rule = Rule::ALL.iter().find(|rule| rule.code() == code).map(|rule| rule.reason());
     rule.or_else(|| {
         let learned = code.strip_prefix("learned_")?;
-        Category::parse(learned).map(|_| "The words resemble those of texts that people put into this category.")
+        Category::parse(learned)
+            .map(|_| "The words resemble those of texts that people put into this category.")
     })
 }
 

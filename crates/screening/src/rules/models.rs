@@ -9,7 +9,10 @@ use crate::normal::Normal;
 pub(super) fn scan(normal: &Normal<'_>, tags: &[Tag], evidence: &mut Evidence) {
     for (nth, tag) in tags.iter().enumerate() {
         let near = Near { tags, nth };
-        if tag.classes.intersects(Classes::OVERRIDE) && near.after(Classes::INSTRUCTION) && !near.before(Classes::NEGATION) {
+        if tag.classes.intersects(Classes::OVERRIDE)
+            && near.after(Classes::INSTRUCTION)
+            && !near.before(Classes::NEGATION)
+        {
             evidence.note(Rule::PromptOverride, span(normal, tag));
         }
         if tag.classes.intersects(Classes::UNLIMITED) && near.any(Classes::PERSONA) {

@@ -26,8 +26,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn shouted(text: &str) -> Option<&str> {
-        let found =
-            found(text).flags.into_iter().find(|f| f.code == "all_caps_spam");
+        let found = found(text).flags.into_iter().find(|f| f.code == "all_caps_spam");
         found.map(|flag| &text[flag.spans[0].start..flag.spans[0].end])
     }
 
