@@ -40,11 +40,15 @@ impl Learned {
                 surest[category as usize] = Some(head);
             }
         }
-        for category in Category::ALL {
-            let named = learned.probabilities[category as usize] >= rulings.threshold(category);
-            if let Some(head) = surest[category as usize].filter(|_| named) {
-                learned.words.push((category, model.words_for(head, normal)));
-            }
+        let named =
+            |category: &Category| learned.probabilities[*category as usize] >= rulings.threshold(*category);
+        let (named, heads): (Vec<Category>, Vec<Head>) = Category::ALL
+            .into_iter()
+            .filter(named)
+            .filter_map(|category| surest[category as usize].map(|head| (category, head)))
+            .unzip();
+        if !named.is_empty() {
+            learned.words = named.into_iter().zip(model.words_for(&heads, normal)).collect();
         }
         learned
     }

@@ -18,6 +18,8 @@ use crate::normal::{Normal, Word, is_inner};
 pub(crate) const WINDOW_BYTES: usize = 8_000;
 /// and so many from its end.
 pub(crate) const TAIL_BYTES: usize = 2_000;
+/// More bytes than are read from any text.
+pub(crate) const CHARS_MAX: usize = WINDOW_BYTES + TAIL_BYTES;
 
 /// The blocks, each with a norm and scales of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +39,11 @@ impl Block {
     pub const COUNT: usize = 4;
 }
 
-/// Calls `visit` with every distinct feature of the text, block by block. Cost O(bytes of the window).
-pub(crate) fn visit(normal: &Normal<'_>, tags: &[Tag], mut visit: impl FnMut(Block, u64)) {
+/// Calls `visit` with every feature of the text, block by block, and whether it is met for the first time.
+///
+/// Repetitions are told rather than left out, so that the caller need not branch on them: which n-grams repeat is
+/// as good as chance. Cost O(bytes of the window).
+pub(crate) fn visit(normal: &Normal<'_>, tags: &[Tag], mut visit: impl FnMut(Block, u64, bool)) {
     let bytes = normal.bytes();
     let mut seen = Seen::with_room(bytes.len().min(WINDOW_BYTES + TAIL_BYTES) * 5);
     let (head, tail) = windows(bytes.len());
@@ -46,37 +51,28 @@ pub(crate) fn visit(normal: &Normal<'_>, tags: &[Tag], mut visit: impl FnMut(Blo
     let symbols = symbols(&normal.words, tags);
     let words: Vec<(u64, u64)> =
         normal.words.iter().zip(symbols).filter(|(word, _)| within(word)).map(|(w, s)| (w.hash, s)).collect();
-    visit_words(&words, &mut |hash| {
-        if seen.first(hash) {
-            visit(Block::Words, hash);
-        }
-    });
-    let mut chars = |hash| {
-        if seen.first(hash) {
-            visit(Block::Chars, hash);
-        }
-    };
+    visit_words(&words, &mut |hash| visit(Block::Words, hash, seen.first(hash)));
+    let mut chars = |hash| visit(Block::Chars, hash, seen.first(hash));
     visit_chars(&bytes[..head], &mut chars);
     visit_chars(&bytes[tail..], &mut chars);
     visit_classes(normal, tags, &mut |kind, a, b| {
         let hash = mix(kind << 48 | a << 24 | b, CLASS);
-        if seen.first(hash) {
-            visit(Block::Classes, hash);
-        }
+        visit(Block::Classes, hash, seen.first(hash));
     });
     look(normal, &mut |kind, a, b| {
         let hash = mix(kind << 48 | a << 24 | b, CLASS);
-        if seen.first(hash) {
-            visit(Block::Look, hash);
-        }
+        visit(Block::Look, hash, seen.first(hash));
     });
 }
 
-/// Calls `visit` with the features that one word has by itself: the word, and its characters with those around it.
+/// Calls `visit` with what one word has by itself: the word, and its longest n-grams with a character on either side.
 pub(crate) fn visit_word(normal: &Normal<'_>, word: &Word, mut visit: impl FnMut(Block, u64)) {
     visit(Block::Words, mix(word.hash, WORD));
     let (start, end) = (word.start as usize - 1, (word.end as usize + 1).min(normal.bytes().len()));
-    visit_chars(&normal.bytes()[start..end], &mut |hash| visit(Block::Chars, hash));
+    for bytes in normal.bytes()[start..end].windows(GRAM[1]) {
+        let window = bytes.iter().fold(0, |window, &byte| window << 8 | u64::from(byte));
+        visit(Block::Chars, gram(window, GRAM[1]));
+    }
 }
 
 /// Where the first window ends and the last one begins.
@@ -143,7 +139,6 @@ fn visit_chars(bytes: &[u8], visit: &mut impl FnMut(u64)) {
         window = window << 8 | u64::from(byte);
         window
     };
-    let gram = |window: u64, len: usize| mix((window & ((1 << (8 * len)) - 1)) ^ LENGTHS[len], CHAR);
     let (head, rest) = bytes.split_at(bytes.len().min(GRAM[1] - 1));
     for (at, &byte) in head.iter().enumerate() {
         let window = roll(byte);
@@ -156,6 +151,12 @@ fn visit_chars(bytes: &[u8], visit: &mut impl FnMut(u64)) {
         visit(gram(window, 4));
         visit(gram(window, 5));
     }
+}
+
+/// The hash of the last `len` bytes of a window.
+#[inline]
+fn gram(window: u64, len: usize) -> u64 {
+    mix((window & ((1 << (8 * len)) - 1)) ^ LENGTHS[len], CHAR)
 }
 
 /// What sets apart n-grams of different lengths with the same bytes.

@@ -62,16 +62,13 @@ impl Model {
 
     /// The margin of every head for one text. Cost O(bytes of the text's window).
     pub(crate) fn margins(&self, normal: &Normal<'_>, tags: &[Tag]) -> Margins {
-        let mut found: [Vec<u32>; Block::COUNT] = Default::default();
-        found[Block::Chars as usize].reserve(normal.bytes().len() * 2);
-        let mut counts = [0_u32; Block::COUNT];
-        features::visit(normal, tags, |block, hash| {
-            counts[block as usize] += 1;
-            if let Some(row) = self.table.find(hash) {
-                found[block as usize].push(row);
-            }
+        let mut found: [Found; Block::COUNT] = Default::default();
+        found[Block::Chars as usize].rows.reserve_exact(normal.bytes().len().min(features::CHARS_MAX) * 4);
+        features::visit(normal, tags, |block, hash, fresh| {
+            found[block as usize].note(self.table.probe(hash), fresh)
         });
-        let sums = found.map(|rows| self.table.sum(&rows));
+        let counts = found.each_ref().map(|found| found.features);
+        let sums = found.map(|found| self.table.sum(&found.rows[..found.len]));
         let norms = norms(counts);
         let mut margins = [0.0; LANES];
         for (head, margin) in margins.iter_mut().enumerate() {
@@ -82,30 +79,27 @@ impl Model {
         margins
     }
 
-    /// The words that speak most for `head`, at most [`WORDS_NAMED`], in the order of the text.
+    /// For each of `heads` the words that speak most for it, at most [`WORDS_NAMED`], in the order of the text.
     ///
     /// A second pass, for texts that were found to be something. Cost O(bytes of the window).
-    pub(crate) fn words_for(&self, head: Head, normal: &Normal<'_>) -> Vec<Span> {
-        let unit = &self.scales[head as usize].unit;
-        let weight = |word: &Word| {
-            let mut sum = 0.0;
+    pub(crate) fn words_for(&self, heads: &[Head], normal: &Normal<'_>) -> Vec<Vec<Span>> {
+        let within = normal.words.iter().take_while(|word| word.end as usize <= features::WINDOW_BYTES);
+        let mut heavy: Vec<Vec<(f64, &Word)>> = vec![Vec::new(); heads.len()];
+        for word in within {
+            let mut weights = vec![0.0; heads.len()];
             features::visit_word(normal, word, |block, hash| {
                 if let Some(row) = self.table.find(hash) {
-                    sum += unit[block as usize] * f64::from(self.table.weight(row, head));
+                    for (weight, &head) in weights.iter_mut().zip(heads) {
+                        let unit = self.scales[head as usize].unit[block as usize];
+                        *weight += unit * f64::from(self.table.weight(row, head));
+                    }
                 }
             });
-            sum
-        };
-        let within = normal.words.iter().take_while(|word| word.end as usize <= features::WINDOW_BYTES);
-        let mut heavy: Vec<(f64, &Word)> =
-            within.map(|word| (weight(word), word)).filter(|(w, _)| *w > 0.0).collect();
-        heavy.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.start.cmp(&b.1.start)));
-        heavy.truncate(WORDS_NAMED);
-        let mut spans: Vec<Span> = heavy.into_iter().map(|(_, word)| normal.span_of(word)).collect();
-        spans.sort_by_key(|span| span.start);
-        // Two words may come out of one character, as those of a ligature do.
-        spans.dedup_by(|later, earlier| later.start < earlier.end);
-        spans
+            for (heavy, weight) in heavy.iter_mut().zip(weights).filter(|(_, weight)| *weight > 0.0) {
+                heavy.push((weight, word));
+            }
+        }
+        heavy.into_iter().map(|words| heaviest(words, normal)).collect()
     }
 
     /// The probability that belongs to each margin: Platt's.
@@ -116,6 +110,40 @@ impl Model {
         }
         probabilities
     }
+}
+
+/// The rows of the features of a block.
+#[derive(Default)]
+struct Found {
+    /// The first `len` of them count: the next one is written over what was not found.
+    rows: Vec<u32>,
+    len: usize,
+    /// How many features there are, found or not.
+    features: u32,
+}
+
+impl Found {
+    /// Notes a feature without a branch on whether it counts: that is as good as chance.
+    #[inline]
+    fn note(&mut self, (row, found): (u32, bool), fresh: bool) {
+        if self.len == self.rows.len() {
+            self.rows.resize(self.rows.capacity().max(self.len * 2 + 64), 0);
+        }
+        self.rows[self.len] = row;
+        self.len += usize::from(found & fresh);
+        self.features += u32::from(fresh);
+    }
+}
+
+/// The places of the heaviest of `words`, in the order of the text.
+fn heaviest(mut words: Vec<(f64, &Word)>, normal: &Normal<'_>) -> Vec<Span> {
+    words.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.start.cmp(&b.1.start)));
+    words.truncate(WORDS_NAMED);
+    let mut spans: Vec<Span> = words.into_iter().map(|(_, word)| normal.span_of(word)).collect();
+    spans.sort_by_key(|span| span.start);
+    // Two words may come out of one character, as those of a ligature do.
+    spans.dedup_by(|later, earlier| later.start < earlier.end);
+    spans
 }
 
 /// So many words are named as the reason of a finding.
@@ -132,6 +160,10 @@ pub fn features_of(text: &str) -> Vec<(Block, u64)> {
     let normal = Normal::of(text, &lexicon);
     let tags = lexicon::tag(&normal.words, &lexicon);
     let mut features = Vec::new();
-    features::visit(&normal, &tags, |block, hash| features.push((block, hash)));
+    features::visit(&normal, &tags, |block, hash, fresh| {
+        if fresh {
+            features.push((block, hash));
+        }
+    });
     features
 }

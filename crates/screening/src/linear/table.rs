@@ -45,15 +45,21 @@ impl Table {
     }
 
     /// The number of the row of the feature `hash`, if the table has one.
+    pub(crate) fn find(&self, hash: u64) -> Option<u32> {
+        let (row, found) = self.probe(hash);
+        found.then_some(row)
+    }
+
+    /// As [`Self::find`], without a branch: whether the row is there, and its number if it is.
     ///
     /// All four places are compared at once: the lowest lane that is zero after the exclusive or is the match.
     #[inline]
-    pub(crate) fn find(&self, hash: u64) -> Option<u32> {
+    pub(crate) fn probe(&self, hash: u64) -> (u32, bool) {
         const ONES: u64 = 0x0001_0001_0001_0001;
         let (bucket, tag) = place(hash);
         let differ = self.tags[bucket] ^ u64::from(tag).wrapping_mul(ONES);
         let zero = differ.wrapping_sub(ONES) & !differ & (ONES << 15);
-        (zero != 0).then(|| (bucket * WAYS) as u32 + zero.trailing_zeros() / 16)
+        ((bucket * WAYS) as u32 + zero.trailing_zeros() / 16, zero != 0)
     }
 
     /// One weight of the row of this number.
