@@ -25,7 +25,7 @@ pub(crate) const SETS: [&str; 13] = [
     "harmful_intent",
 ];
 
-/// The sets of benign sessions whose user turns are negatives of every head.
+/// The sets of benign sessions whose user turns are negatives.
 pub(crate) const CHATS: [&str; 2] = ["sessions_mtchat", "sessions_task"];
 
 /// For each head: +1 it is, -1 it is not, 0 not known.

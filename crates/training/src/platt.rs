@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn the_mean_probability_is_the_share_that_are() {
         let margins: Vec<(f64, bool)> =
-            (0..1000).map(|n| (f64::from(n % 10) / 5.0 - 1.0, n * 7 % 10 < n % 10)).collect();
+            (0..1000).map(|n| (f64::from(n % 10) / 5.0 + 2.0, n * 7 % 10 < n % 10)).collect();
         let curve = fit(&margins);
         let said: f64 = margins.iter().map(|(margin, _)| curve.at(*margin)).sum::<f64>() / 1000.0;
         let are = margins.iter().filter(|(_, it_is)| *it_is).count() as f64 / 1000.0;

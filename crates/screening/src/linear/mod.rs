@@ -65,7 +65,7 @@ impl Model {
         let mut found: [Found; Block::COUNT] = Default::default();
         found[Block::Chars as usize].rows.reserve_exact(normal.bytes().len().min(features::CHARS_MAX) * 4);
         features::visit(normal, tags, |block, hash, fresh| {
-            found[block as usize].note(self.table.probe(hash), fresh)
+            found[block as usize].note(self.table.probe(hash), fresh);
         });
         let counts = found.each_ref().map(|found| found.features);
         let sums = found.map(|found| self.table.sum(&found.rows[..found.len]));

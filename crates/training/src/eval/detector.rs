@@ -86,6 +86,8 @@ impl Detector {
     pub fn name(self) -> String {
         match self {
             Self::Category(head) => format!("category:{}", head.name()),
+            Self::AnyRisk => "any_risk".to_owned(),
+            Self::HarmfulIntent => "harmful_intent".to_owned(),
             other => format!("{other:?}").to_lowercase(),
         }
     }

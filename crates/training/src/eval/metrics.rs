@@ -46,7 +46,7 @@ pub fn rate_above(judged: &[Judged], threshold: f64) -> f64 {
 
 /// A threshold of nearly the best F1 among those with at most `fpr_max` false alarms, and the best F1.
 ///
-/// The middle of all thresholds within [`NEARLY`] of the best: the best one itself hangs on a few rows.
+/// The middle of all thresholds within 0.004 of the best: the best one itself hangs on a few rows.
 pub fn best_f1(judged: &[Judged], fpr_max: f64) -> (f64, f64) {
     let mut sorted = judged.to_vec();
     sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
