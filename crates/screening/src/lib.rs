@@ -6,7 +6,10 @@
 //!
 //! The laws are those of [`Screener`](tidegate_domain::assessment::Screener), tested in `tests/laws.rs`.
 
+mod decode;
 mod exemplars;
+mod language;
+mod learned;
 mod lexicon;
 mod linear;
 mod normal;
@@ -20,7 +23,12 @@ mod tiered;
 
 pub use exemplars::Blend;
 pub use linear::{Block, Head, LANES, Margins, Model, ModelError, Row, Scale, Table, features_of, norms};
-pub use rules::reason;
 pub use screener::TextScreener;
 pub use settings::{Settings, SettingsError};
 pub use tiered::{Encoder, TieredScreener, Vectors};
+
+/// What a flag of this `code` means, in words; `None` for a code of another version.
+pub fn reason(code: &str) -> Option<&'static str> {
+    let labelled = "A person labelled a text like this one.";
+    if code == exemplars::FLAG { Some(labelled) } else { rules::reason(code) }
+}

@@ -9,7 +9,7 @@
 //! A category is named if `p(c)` reaches its threshold. The main one is that with the largest `severity(c) * p(c)`.
 //! Confidence is `p` of the main category; for `LOW_RISK` it is one less the largest `p`.
 
-use tidegate_domain::assessment::{Assessment, Category, CategoryScore, RiskScore};
+use tidegate_domain::assessment::{Assessment, Category, CategoryScore, Flag, RiskScore};
 
 use crate::rules::Evidence;
 use crate::settings::Rulings;
@@ -18,10 +18,10 @@ use crate::settings::Rulings;
 fn severity(category: Category) -> f64 {
     match category {
         Category::LowRisk => 0.0,
-        Category::Toxic => 0.55,
+        Category::Toxic => 0.54,
         Category::Sexual => 0.75,
         Category::Spam => 0.8,
-        Category::TargetedHarassment => 0.9,
+        Category::TargetedHarassment => 0.88,
         Category::PromptInjection | Category::Jailbreak | Category::HarmfulIntent => 0.95,
         Category::SelfHarm => 0.95,
         Category::HateSpeech | Category::Violence => 1.0,
@@ -32,7 +32,14 @@ fn severity(category: Category) -> f64 {
 pub(crate) type Probabilities = [f64; Category::ALL.len()];
 
 /// The assessment that rules and classifiers support: see the module's header.
-pub(crate) fn assess(evidence: Evidence, learned: &Probabilities, rulings: &Rulings) -> Assessment {
+///
+/// - `named`: the flags of the classifiers.
+pub(crate) fn assess(
+    evidence: Evidence,
+    learned: &Probabilities,
+    named: Vec<Flag>,
+    rulings: &Rulings,
+) -> Assessment {
     let mut scores: Vec<CategoryScore> = Category::ALL
         .into_iter()
         .filter(|&category| category != Category::LowRisk && rulings.is_on(category))
@@ -43,10 +50,13 @@ pub(crate) fn assess(evidence: Evidence, learned: &Probabilities, rulings: &Ruli
         .collect();
     let harm = |score: &CategoryScore| severity(score.category) * score.probability;
     let risk = scores.iter().map(harm).fold(0.0, f64::max);
-    let named = scores.iter().filter(|score| score.probability >= rulings.threshold(score.category));
-    let main = named.copied().reduce(|best, score| if harm(&score) > harm(&best) { score } else { best });
+    let over = scores.iter().filter(|score| score.probability >= rulings.threshold(score.category));
+    let main = over.copied().reduce(|best, score| if harm(&score) > harm(&best) { score } else { best });
     let likeliest = scores.iter().map(|score| score.probability).fold(0.0, f64::max);
     let risk = RiskScore::saturating(1.0 - (1.0 - risk) * (1.0 - evidence.bonus()));
+    let mut flags = evidence.into_flags();
+    flags.extend(named);
+    flags.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.code.cmp(&b.code)));
     scores.retain(|score| score.probability >= CategoryScore::LISTED_MIN);
     scores.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     Assessment {
@@ -54,7 +64,7 @@ pub(crate) fn assess(evidence: Evidence, learned: &Probabilities, rulings: &Ruli
         category: main.map_or(Category::LowRisk, |score| score.category),
         confidence: main.map_or(1.0 - likeliest, |score| score.probability),
         scores,
-        flags: evidence.into_flags(),
+        flags,
         heuristic_score: risk,
         ..Assessment::default()
     }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use tidegate_domain::assessment::{Assessment, Category, Input, Screener};
+use tidegate_domain::assessment::{Assessment, Input, Screener};
 use tidegate_domain::author::Facts;
 
+use crate::decode::{self, Decoded};
+use crate::learned::Learned;
 use crate::lexicon::{self, Classes, Lexicon};
-use crate::linear::{Head, Margins, Model};
+use crate::linear::{Margins, Model};
 use crate::normal::Normal;
 use crate::rules::{self, Evidence};
-use crate::score::{self, Probabilities};
+use crate::score;
 use crate::settings::{Rulings, Settings, SettingsError};
 
 /// Rules, word lists and classifiers. One a project: words and weights are shared.
@@ -45,20 +47,32 @@ impl TextScreener {
 
     /// Assesses `text`, written by somebody of whom `facts` are known. Empty text is clear. Cost O(bytes).
     pub fn assess(&self, text: &str, facts: &Facts) -> Assessment {
+        let mut reading = self.read(text);
+        if self.heuristics {
+            rules::apply_facts(facts, &mut reading.evidence);
+        }
+        for Decoded { text, span } in decode::decode(text) {
+            let hidden = self.read(&text);
+            reading.learned.absorb(&hidden.learned, span);
+            reading.evidence.absorb(hidden.evidence, span);
+        }
+        let Reading { evidence, learned } = reading;
+        score::assess(evidence, &learned.probabilities, learned.flags(&self.rulings), &self.rulings)
+    }
+
+    /// What both tiers find in one text, whatever it encodes.
+    fn read(&self, text: &str) -> Reading {
         let normal = Normal::of(text, &self.lexicon);
         let tags = lexicon::tag(&normal.words, &self.lexicon);
         let mut evidence = Evidence::default();
         if self.heuristics {
             rules::apply(&normal, &tags, &mut evidence);
-            rules::apply_facts(facts, &mut evidence);
         }
         let learned = match &self.model {
-            Some(model) if !normal.words.is_empty() => {
-                by_category(&model.probabilities(&model.margins(&normal, &tags)))
-            }
-            _ => Probabilities::default(),
+            Some(model) if !normal.words.is_empty() => Learned::of(model, &normal, &tags, &self.rulings),
+            _ => Learned::default(),
         };
-        score::assess(evidence, &learned, &self.rulings)
+        Reading { evidence, learned }
     }
 
     /// The margins of the classifiers for a text, by head; `None` without weights. For training and measuring.
@@ -104,30 +118,8 @@ fn lexicon_of(settings: &Settings) -> Arc<Lexicon> {
     Arc::new(own)
 }
 
-/// The probability of each category: that of its surest head.
-fn by_category(heads: &[f64]) -> Probabilities {
-    let mut categories = Probabilities::default();
-    for (head, &probability) in Head::ALL.into_iter().zip(heads) {
-        if let Some(category) = category(head) {
-            let place = &mut categories[category as usize];
-            *place = place.max(probability);
-        }
-    }
-    categories
-}
-
-/// The category that a head speaks for; heads that only judge what others found speak for none.
-fn category(head: Head) -> Option<Category> {
-    match head {
-        Head::SpamMessage | Head::SpamComment => Some(Category::Spam),
-        Head::Toxic => Some(Category::Toxic),
-        Head::Hate | Head::Sexist => Some(Category::HateSpeech),
-        Head::Harassment => Some(Category::TargetedHarassment),
-        Head::Violence => Some(Category::Violence),
-        Head::Sexual => Some(Category::Sexual),
-        Head::InjectionDirect | Head::InjectionIndirect => Some(Category::PromptInjection),
-        Head::Jailbreak => Some(Category::Jailbreak),
-        Head::HarmfulIntent => Some(Category::HarmfulIntent),
-        Head::Offensive | Head::HateTweet | Head::HateContrast | Head::AnyRisk => None,
-    }
+/// What both tiers find in one text.
+struct Reading {
+    evidence: Evidence,
+    learned: Learned,
 }

@@ -1,27 +1,69 @@
-//! Trains the shipped weights: `cargo run --release -p tidegate-training --example train -- DATA_DIR MODEL_FILE [OOF_FILE]`.
+//! Trains the weights that ship with screening, and prints what cross-validation says of them.
+//!
+//! `cargo run --release -p tidegate-training --example train -- DATA_DIR MODEL_FILE`
 
 use std::path::PathBuf;
+
+use tidegate_training::CrossValidation;
+use tidegate_training::eval::Report;
+
+/// The seed of the shipped weights.
+const SEED: u64 = 1;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(data), Some(out)) = (args.next(), args.next()) else {
         return Err("usage: train DATA_DIR MODEL_FILE".into());
     };
-    let (model, validation) = tidegate_training::train(&data, 1)?;
+    let (model, validation) = tidegate_training::train(&data, SEED)?;
     std::fs::write(&out, model.to_bytes())?;
-    for (set, r) in validation.reports() {
-        println!(
-            "{set:20} {:20} n={:5} P={:.4} R={:.4} F1={:.4} [{:.3} {:.3}] fpr={:.4} auroc={:.4} auprc={:.4} [{:.3} {:.3}] acc={:.4} macro={:.4} [{:.3} {:.3}]",
-            r.detector, r.n, r.precision, r.recall, r.f1, r.f1_interval.low, r.f1_interval.high, r.fpr, r.auroc, r.auprc, r.auprc_interval.low, r.auprc_interval.high, r.accuracy, r.macro_f1, r.macro_f1_interval.low, r.macro_f1_interval.high
-        );
-    }
-    if let Some(oof) = args.next() {
-        let lines: Vec<String> = validation
-            .rows
-            .iter()
-            .map(|r| serde_json::json!({"set": r.set, "id": r.row.id, "fold": r.fold, "lessons": r.lessons, "margins": r.margins, "labels": r.row.labels}).to_string())
-            .collect();
-        std::fs::write(oof, lines.join("\n"))?;
-    }
+    print(&validation);
     Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "an example reports on stdout")]
+fn print(validation: &CrossValidation) {
+    println!(
+        "| set | detector | n | precision | recall | F1 | false alarms | AUROC | AUPRC | accuracy | macro F1 |"
+    );
+    println!("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+    for (set, report) in validation.reports() {
+        println!("{}", line(set, &report));
+    }
+    println!("\n| head | said / are (n), by tenth of probability |\n|---|---|");
+    for (head, bins) in validation.reliability() {
+        let bins = bins
+            .iter()
+            .filter(|bin| bin.n > 0)
+            .map(|bin| format!("{:.2}/{:.2} ({})", bin.said, bin.are, bin.n));
+        println!("| {} | {} |", head.name(), bins.collect::<Vec<_>>().join(", "));
+    }
+    println!("\n| harmless rows of | n | risk above 0.5 |\n|---|---:|---:|");
+    for alarms in validation.false_alarms() {
+        println!("| {} | {} | {:.2} % |", alarms.set, alarms.n, alarms.share * 100.0);
+    }
+}
+
+fn line(set: &str, r: &Report) -> String {
+    format!(
+        "| {set} | {} | {} | {:.3} | {:.3} | {:.3} [{:.3}, {:.3}] | {:.3} | {:.3} [{:.3}, {:.3}] | {:.3} [{:.3}, {:.3}] | {:.3} | {:.3} [{:.3}, {:.3}] |",
+        r.detector,
+        r.n,
+        r.precision,
+        r.recall,
+        r.f1,
+        r.f1_interval.low,
+        r.f1_interval.high,
+        r.fpr,
+        r.auroc,
+        r.auroc_interval.low,
+        r.auroc_interval.high,
+        r.auprc,
+        r.auprc_interval.low,
+        r.auprc_interval.high,
+        r.accuracy,
+        r.macro_f1,
+        r.macro_f1_interval.low,
+        r.macro_f1_interval.high,
+    )
 }

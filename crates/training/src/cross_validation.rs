@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tidegate_screening::{Head, LANES, Model, Settings, SettingsError, Table, TextScreener};
+use tidegate_domain::author::Facts;
+use tidegate_screening::{Head, LANES, Model, Scale, Settings, SettingsError, Table, TextScreener};
 
 use crate::data::Row;
-use crate::folds::{self, FOLDS};
 use crate::eval::{Detector, Report, report};
-use crate::heads::{self, Lessons};
-use crate::tune;
+use crate::folds::{self, FOLDS};
+use crate::heads;
 use crate::train::{Corpus, TrainError, fit};
+use crate::tune;
 
 /// A row, and what the model that was not shown it says.
 #[derive(Clone, Debug)]
@@ -21,10 +22,34 @@ pub struct OutOfFold {
     pub row: Row,
     /// Which fold it was left out with.
     pub fold: usize,
-    /// What it teaches each head.
-    pub lessons: Lessons,
+    /// For each head: above 0 if the row is of what it tells, below 0 if it is not, 0 if nobody decided.
+    pub lessons: [i8; LANES],
     /// Margin by head.
     pub margins: [f64; LANES],
+    /// The risk score of both tiers.
+    pub risk: f64,
+}
+
+/// One tenth of the probabilities of a head: how often what it says is so.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reliability {
+    /// Mean of what was said.
+    pub said: f64,
+    /// Share of the rows that are.
+    pub are: f64,
+    /// How many rows there are.
+    pub n: usize,
+}
+
+/// How often harmless texts of a set are taken for risky.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FalseAlarms {
+    /// The set.
+    pub set: &'static str,
+    /// Rows that people found harmless.
+    pub n: usize,
+    /// The share of them with a risk score above 0.5.
+    pub share: f64,
 }
 
 /// The outcome of a five-fold cross-validation.
@@ -61,9 +86,8 @@ impl CrossValidation {
         reports
     }
 
-    /// How often texts with a probability really are: by head, for each tenth of probability, mean probability, share
-    /// that are, and how many there were.
-    pub fn reliability(&self) -> Vec<(Head, Vec<(f64, f64, usize)>)> {
+    /// How often texts with a probability really are what they are said to be, by head and tenth of probability.
+    pub fn reliability(&self) -> Vec<(Head, Vec<Reliability>)> {
         let tuned: Vec<Model> = (0..FOLDS).map(|fold| self.tuned_without(fold)).collect();
         let of = |head: Head| {
             let mut bins = [(0.0, 0.0, 0_usize); 10];
@@ -74,10 +98,41 @@ impl CrossValidation {
                 bin.1 += f64::from(u8::from(row.lessons[head as usize] > 0));
                 bin.2 += 1;
             }
-            let mean = |(sum, hits, n): (f64, f64, usize)| (sum / n.max(1) as f64, hits / n.max(1) as f64, n);
+            let mean = |(said, are, n): (f64, f64, usize)| Reliability {
+                said: said / n.max(1) as f64,
+                are: are / n.max(1) as f64,
+                n,
+            };
             (head, bins.into_iter().map(mean).collect())
         };
         Head::ALL.into_iter().map(of).collect()
+    }
+
+    /// How often harmless texts are taken for risky, by set: rows whose only label is `LOW_RISK` or `BENIGN`.
+    pub fn false_alarms(&self) -> Vec<FalseAlarms> {
+        let mut alarms: Vec<FalseAlarms> = Vec::new();
+        let harmless = |row: &&OutOfFold| {
+            row.row.labels.len() == 1 && (row.row.has("LOW_RISK") || row.row.has("BENIGN"))
+        };
+        for row in self.rows.iter().filter(harmless) {
+            let at = alarms.iter().position(|alarm| alarm.set == row.set).unwrap_or_else(|| {
+                alarms.push(FalseAlarms { set: row.set, n: 0, share: 0.0 });
+                alarms.len() - 1
+            });
+            alarms[at].n += 1;
+            alarms[at].share += f64::from(u8::from(row.risk > 0.5));
+        }
+        alarms.iter_mut().for_each(|alarm| alarm.share /= alarm.n as f64);
+        alarms
+    }
+
+    /// Fills in the risk of the rows of `fold`, by the calibrated model that was not shown them.
+    fn assess(&mut self, fold: usize, model: Model) -> Result<(), SettingsError> {
+        let screener = TextScreener::with_model(&Settings::default(), Some(Arc::new(model)))?;
+        for row in self.rows.iter_mut().filter(|row| row.fold == fold) {
+            row.risk = screener.assess(&row.row.text, &Facts::default()).risk_score.get();
+        }
+        Ok(())
     }
 
     /// Calibration and thresholds by the rows of every fold but one; its weights are empty.
@@ -101,14 +156,38 @@ pub(crate) fn run(corpus: &Corpus, seed: u64) -> Result<CrossValidation, Setting
     let named: Vec<(&str, &Row)> = corpus.rows.iter().map(|(set, row)| (*set, row)).collect();
     let folds = folds::deal(&named, seed);
     let mut rows = Vec::with_capacity(corpus.rows.len());
+    let mut models = Vec::with_capacity(FOLDS);
     for fold in 0..FOLDS {
         let on: Vec<usize> = (0..folds.len()).filter(|&nth| folds[nth] != fold).collect();
-        let screener = TextScreener::with_model(&Settings::default(), Some(Arc::new(fit(corpus, &on, seed))))?;
+        let model = fit(corpus, &on, seed);
+        let screener = TextScreener::with_model(&Settings::default(), Some(Arc::new(model.clone())))?;
         for nth in (0..folds.len()).filter(|&nth| folds[nth] == fold) {
             let (set, row) = &corpus.rows[nth];
             let margins = screener.margins(&row.text).unwrap_or([0.0; LANES]);
-            rows.push(OutOfFold { set, row: row.clone(), fold, lessons: corpus.lessons[nth], margins });
+            rows.push(OutOfFold {
+                set,
+                row: row.clone(),
+                fold,
+                lessons: corpus.lessons[nth],
+                margins,
+                risk: 0.0,
+            });
         }
+        models.push(model);
     }
-    Ok(CrossValidation { rows })
+    let mut validation = CrossValidation { rows };
+    for (fold, model) in models.into_iter().enumerate() {
+        let scales = validation.tuned_without(fold).scales;
+        validation.assess(fold, Model { scales: rescaled(&model, scales), ..model })?;
+    }
+    Ok(validation)
+}
+
+/// The units and biases of `model`, with the calibration and thresholds of `tuned`.
+fn rescaled(model: &Model, tuned: [Scale; LANES]) -> [Scale; LANES] {
+    let mut scales = model.scales;
+    for (scale, tuned) in scales.iter_mut().zip(tuned) {
+        (scale.slope, scale.offset, scale.threshold) = (tuned.slope, tuned.offset, tuned.threshold);
+    }
+    scales
 }

@@ -97,15 +97,54 @@ pub fn read_set(dir: &Path, name: &str) -> Result<Vec<Row>, DataError> {
 pub fn read(path: &Path) -> Result<Vec<Row>, DataError> {
     let failed = |source| DataError::Read { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
-    let reader: Box<dyn Read> =
-        if path.extension().is_some_and(|end| end == "gz") { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
+    let reader: Box<dyn Read> = if path.extension().is_some_and(|end| end == "gz") {
+        Box::new(GzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
     let mut rows = Vec::new();
     for (nth, line) in BufReader::new(reader).lines().enumerate() {
         let line = line.map_err(failed)?;
         if !line.trim().is_empty() {
             let row = serde_json::from_str(&line);
-            rows.push(row.map_err(|source| DataError::Line { path: path.to_owned(), line: nth + 1, source })?);
+            rows.push(row.map_err(|source| DataError::Line {
+                path: path.to_owned(),
+                line: nth + 1,
+                source,
+            })?);
         }
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+
+    const LINES: &str = "{\"id\":\"a\",\"text\":\"hi\",\"labels\":[\"SPAM\"],\"more\":1}\n\n{\"id\":\"b\",\"certain\":false}\n";
+
+    #[test]
+    fn plain_and_gzipped_files_read_alike() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("one.jsonl"), LINES).unwrap();
+        let mut packed =
+            GzEncoder::new(File::create(dir.path().join("two.jsonl.gz")).unwrap(), Compression::fast());
+        packed.write_all(LINES.as_bytes()).unwrap();
+        packed.finish().unwrap();
+        let rows = read_set(dir.path(), "one").unwrap();
+        assert_eq!(rows, read_set(dir.path(), "two").unwrap());
+        assert!(rows[0].has("SPAM") && rows[0].certain && !rows[1].certain);
+    }
+
+    #[test]
+    fn a_broken_line_is_named_and_a_missing_file_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("bad.jsonl"), "{\"id\":\"a\"}\n{]\n").unwrap();
+        assert!(matches!(read_set(dir.path(), "bad").unwrap_err(), DataError::Line { line: 2, .. }));
+        assert!(matches!(read_set(dir.path(), "none").unwrap_err(), DataError::Read { .. }));
+    }
 }

@@ -37,3 +37,42 @@ pub(crate) fn deal(rows: &[(&str, &Row)], seed: u64) -> Vec<usize> {
     }
     folds
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(nth: usize, text: &str, label: &str) -> Row {
+        Row { id: nth.to_string(), text: text.to_owned(), labels: vec![label.to_owned()], ..Row::default() }
+    }
+
+    #[test]
+    fn every_fold_has_its_share_of_each_label() {
+        let text = |n: usize| format!("{} {} {}", n * 7919, n * 104_729 % 9973, n * 31);
+        let rows: Vec<Row> =
+            (0..100).map(|n| row(n, &text(n), if n < 20 { "SPAM" } else { "LOW_RISK" })).collect();
+        let named: Vec<(&str, &Row)> = rows.iter().map(|row| ("a", row)).collect();
+        let folds = deal(&named, 1);
+        for fold in 0..FOLDS {
+            let of = |from: usize, to: usize| (from..to).filter(|&nth| folds[nth] == fold).count();
+            assert!((3..=5).contains(&of(0, 20)) && (14..=18).contains(&of(20, 100)), "{}", of(0, 20));
+        }
+        assert_eq!(folds, deal(&named, 1), "a function of rows and seed");
+        assert_ne!(folds, deal(&named, 2));
+    }
+
+    #[test]
+    fn near_copies_stay_together() {
+        let rows = [
+            row(0, "I hate women.", "A"),
+            row(1, "I hate Muslims!", "A"),
+            row(2, "Win a free prize, call 0800 123 now and claim your reward today", "A"),
+            row(3, "WIN a free prize, call 0800 123 now and claim your reward today!!", "A"),
+        ];
+        let named: Vec<(&str, &Row)> = rows.iter().map(|row| ("a", row)).collect();
+        for seed in 0..20 {
+            let folds = deal(&named, seed);
+            assert_eq!((folds[0], folds[2]), (folds[1], folds[3]));
+        }
+    }
+}

@@ -25,17 +25,17 @@ pub(crate) const SETS: [&str; 13] = [
     "harmful_intent",
 ];
 
-/// The set of benign sessions whose user turns are negatives of every head.
-pub(crate) const CHAT: &str = "sessions_mtchat";
+/// The sets of benign sessions whose user turns are negatives.
+pub(crate) const CHATS: [&str; 2] = ["sessions_mtchat", "sessions_task"];
 
 /// For each head: +1 it is, -1 it is not, 0 not known.
-pub type Lessons = [i8; LANES];
+pub(crate) type Lessons = [i8; LANES];
 
 /// What `row` of the set `set` teaches.
 pub(crate) fn lessons(set: &str, row: &Row) -> Lessons {
     use Head::{
-        AnyRisk, HarmfulIntent, Harassment, Hate, HateContrast, HateTweet, InjectionDirect, InjectionIndirect,
-        Jailbreak, Offensive, Sexist, Sexual, SpamComment, SpamMessage, Toxic, Violence,
+        AnyRisk, Harassment, HarmfulIntent, Hate, HateContrast, HateTweet, InjectionDirect,
+        InjectionIndirect, Jailbreak, Offensive, Sexist, Sexual, SpamComment, SpamMessage, Toxic, Violence,
     };
     let mut lessons = Lesson::default();
     match set {
@@ -79,20 +79,38 @@ pub(crate) fn lessons(set: &str, row: &Row) -> Lessons {
         "injection_direct" | "notinject" => {
             lessons.say(&[InjectionDirect], row.has("INJECTION"));
             if !row.has("INJECTION") {
-                lessons.not(&[Jailbreak, InjectionIndirect, SpamComment]);
+                lessons.not(&[
+                    Jailbreak,
+                    InjectionIndirect,
+                    SpamComment,
+                    HarmfulIntent,
+                    Sexual,
+                    Harassment,
+                    Toxic,
+                ]);
             }
         }
         "injection_indirect" => {
             lessons.say(&[InjectionIndirect], row.has("INJECTION"));
             if !row.has("INJECTION") {
-                lessons.not(&[InjectionDirect]);
+                lessons.not(&[
+                    InjectionDirect,
+                    Jailbreak,
+                    HarmfulIntent,
+                    SpamMessage,
+                    Harassment,
+                    Violence,
+                    Sexual,
+                    Toxic,
+                ]);
             }
         }
         "harmful_intent" => lessons.say(&[HarmfulIntent], row.has("HARMFUL_INTENT")),
         "xstest" => lessons.say(&[HarmfulIntent], row.has("HARMFUL_INTENT")),
         own::SET if row.has("HATE_SPEECH") => lessons.is(&[Hate, HateContrast, AnyRisk]),
-        own::SET if row.has("NOT_HATE") => lessons.not(&[Hate, HateContrast]),
+        own::SET if row.has("NOT_HATE") => lessons.not(&[Hate, HateContrast, Violence]),
         own::SET => own_sentence(&mut lessons, row),
+        "sessions_task" => lessons.not(&[HarmfulIntent, InjectionDirect, Jailbreak, Harassment, Toxic]),
         _ => lessons.not(&Head::ALL),
     }
     lessons.0
@@ -119,9 +137,9 @@ fn moderation(lessons: &mut Lesson, row: &Row) {
 
 /// Sentences of our own: each label teaches its heads, and those that the sentence surely is not of.
 fn own_sentence(lessons: &mut Lesson, row: &Row) {
-    use Head::{AnyRisk, HarmfulIntent, Harassment, Hate, HateContrast, Sexist, Sexual, Toxic, Violence};
+    use Head::{AnyRisk, Harassment, HarmfulIntent, Hate, HateContrast, Sexist, Sexual, Toxic, Violence};
     if row.has("HARMLESS") {
-        lessons.not(&Head::ALL);
+        lessons.not(&Head::ALL.map(|head| if head == Head::SpamComment { HarmfulIntent } else { head }));
     } else if row.has("HARMFUL_INTENT") || row.has("BENIGN") {
         lessons.say(&[HarmfulIntent], row.has("HARMFUL_INTENT"));
     } else if row.has("INJECTION") {

@@ -25,5 +25,5 @@ mod train;
 mod tune;
 mod vocabulary;
 
-pub use cross_validation::{CrossValidation, OutOfFold, cross_validate};
+pub use cross_validation::{CrossValidation, FalseAlarms, OutOfFold, Reliability, cross_validate};
 pub use train::{TrainError, train};

@@ -13,8 +13,28 @@ use crate::data::Row;
 
 /// Names of the groups that templates are filled with.
 const FILLERS: [&str; 22] = [
-    "women", "woman", "trans", "gays", "gay", "lesbians", "blacks", "black", "disabled", "muslims", "muslim", "immigrants",
-    "immigrant", "people", "person", "a", "an", "jews", "jewish", "men", "man", "islam",
+    "women",
+    "woman",
+    "trans",
+    "gays",
+    "gay",
+    "lesbians",
+    "blacks",
+    "black",
+    "disabled",
+    "muslims",
+    "muslim",
+    "immigrants",
+    "immigrant",
+    "people",
+    "person",
+    "a",
+    "an",
+    "jews",
+    "jewish",
+    "men",
+    "man",
+    "islam",
 ];
 const BANDS: usize = 8;
 /// Longer bands find only copies that differ in a word or two.
@@ -73,7 +93,8 @@ fn bands(text: &[u8], width: usize) -> impl Iterator<Item = (usize, u64)> {
         }
     }
     let known = text.len() >= GRAM;
-    let band = |(nth, band): (usize, &[u64])| (nth, band.iter().fold(0, |all: u64, one| all.rotate_left(13) ^ one));
+    let band =
+        |(nth, band): (usize, &[u64])| (nth, band.iter().fold(0, |all: u64, one| all.rotate_left(13) ^ one));
     let bands: Vec<(usize, u64)> = least.chunks(width).take(BANDS).enumerate().map(band).collect();
     bands.into_iter().filter(move |_| known)
 }

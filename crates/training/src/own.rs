@@ -47,7 +47,8 @@ pub(crate) fn rows() -> Vec<Row> {
 
 fn filled(line: &str, nth: usize) -> String {
     let (group, one) = GROUPS[nth % GROUPS.len()];
-    let text = line.replace("{group}", group).replace("{one}", one).replace("{slur}", SLURS[nth % SLURS.len()]);
+    let text =
+        line.replace("{group}", group).replace("{one}", one).replace("{slur}", SLURS[nth % SLURS.len()]);
     let mut letters = text.chars();
     // A sentence begins with a capital, whatever group it begins with.
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())

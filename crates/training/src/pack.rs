@@ -19,7 +19,8 @@ pub(crate) fn heaviest(vocabulary: &Vocabulary, heads: &[Weights]) -> Vec<usize>
         };
         spread * heads.iter().zip(&sizes).map(of).fold(0.0, f64::max)
     };
-    let mut order: Vec<(f64, usize)> = (0..vocabulary.features.len()).map(|number| (weight(number), number)).collect();
+    let mut order: Vec<(f64, usize)> =
+        (0..vocabulary.features.len()).map(|number| (weight(number), number)).collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     order.truncate(ROWS);
     let mut kept: Vec<usize> = order.into_iter().map(|(_, number)| number).collect();

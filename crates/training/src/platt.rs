@@ -49,3 +49,36 @@ impl Curve {
         1.0 / (1.0 + libm::exp(-(self.slope * margin + self.offset)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_higher_margin_is_never_less_probable(
+            margins in prop::collection::vec((-3.0..3.0_f64, any::<bool>()), 2..60), low in -4.0..4.0_f64, more in 0.0..2.0_f64
+        ) {
+            let curve = fit(&margins);
+            let (low, high) = (curve.at(low), curve.at(low + more));
+            prop_assert!((0.0..=1.0).contains(&low) && high >= low);
+        }
+    }
+
+    #[test]
+    fn the_mean_probability_is_the_share_that_are() {
+        let margins: Vec<(f64, bool)> =
+            (0..1000).map(|n| (f64::from(n % 10) / 5.0 + 2.0, n * 7 % 10 < n % 10)).collect();
+        let curve = fit(&margins);
+        let said: f64 = margins.iter().map(|(margin, _)| curve.at(*margin)).sum::<f64>() / 1000.0;
+        let are = margins.iter().filter(|(_, it_is)| *it_is).count() as f64 / 1000.0;
+        assert!((said - are).abs() < 0.01, "{said} {are}");
+    }
+
+    #[test]
+    fn one_kind_alone_is_never_said_to_be() {
+        assert!(fit(&[(1.0, true), (2.0, true)]).at(5.0) < 0.001);
+    }
+}

@@ -23,11 +23,20 @@ impl Recipe {
             _ => 0.5,
         };
         let look = match head {
-            Head::SpamMessage | Head::HarmfulIntent | Head::Jailbreak | Head::InjectionIndirect | Head::AnyRisk => 0.6,
+            Head::SpamMessage
+            | Head::HarmfulIntent
+            | Head::Jailbreak
+            | Head::InjectionIndirect
+            | Head::AnyRisk => 0.6,
             _ => 0.3,
         };
         let contrast = match head {
-            Head::Toxic | Head::Offensive | Head::HateTweet | Head::Sexist | Head::Harassment | Head::Violence => 0.4,
+            Head::Toxic
+            | Head::Offensive
+            | Head::HateTweet
+            | Head::Sexist
+            | Head::Harassment
+            | Head::Violence => 0.4,
             Head::HateContrast => 0.3,
             _ => 0.0,
         };
@@ -44,7 +53,12 @@ impl Recipe {
     /// those that tell the two kinds apart by themselves.
     ///
     /// Source: Wang, Manning (2012), Baselines and Bigrams (NB-SVM).
-    pub(crate) fn scales(&self, vocabulary: &Vocabulary, examples: &[Example], targets: &[Target]) -> Vec<f32> {
+    pub(crate) fn scales(
+        &self,
+        vocabulary: &Vocabulary,
+        examples: &[Example],
+        targets: &[Target],
+    ) -> Vec<f32> {
         let ratios = Ratios::count(vocabulary.features.len(), examples, targets);
         let all = examples.len() as f64;
         let scale = |(number, feature): (usize, &crate::vocabulary::Feature)| {
@@ -84,9 +98,8 @@ impl Ratios {
 
     /// The size of the logarithm of the ratio of its frequencies, one row added to each.
     fn of(&self, feature: usize) -> f64 {
-        let share = |kind: usize| {
-            (f64::from(self.with[feature][kind]) + 1.0) / (f64::from(self.all[kind]) + 1.0)
-        };
+        let share =
+            |kind: usize| (f64::from(self.with[feature][kind]) + 1.0) / (f64::from(self.all[kind]) + 1.0);
         libm::log(share(1) / share(0)).abs()
     }
 }

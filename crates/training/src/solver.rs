@@ -76,7 +76,9 @@ pub(crate) fn solve(examples: &[Example], targets: &[Target], scales: &[f32], se
 impl Example {
     /// The square of its length, the constant feature of the bias included.
     fn square(&self, scales: &[f32]) -> f64 {
-        let of = |block: usize| -> f64 { self.features[block].iter().map(|&f| f64::from(scales[f as usize])).sum() };
+        let of = |block: usize| -> f64 {
+            self.features[block].iter().map(|&f| f64::from(scales[f as usize])).sum()
+        };
         1.0 + (0..Block::COUNT).map(|block| self.norms[block] * self.norms[block] * of(block)).sum::<f64>()
     }
 }
@@ -97,5 +99,52 @@ impl Weights {
                 self.weights[feature as usize] += step * scales[feature as usize];
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Examples with one feature each besides a common one: even numbers are, odd ones are not.
+    fn separable() -> (Vec<Example>, Vec<Target>) {
+        let example = |n: u32| Example {
+            features: [vec![n % 2, 2], vec![], vec![], vec![]],
+            norms: [0.7, 1.0, 1.0, 1.0],
+        };
+        let target = |n: u32| Target { example: n, it_is: n.is_multiple_of(2), cost: 1.0 };
+        ((0..40).map(example).collect(), (0..40).map(target).collect())
+    }
+
+    #[test]
+    fn what_can_be_told_apart_is() {
+        let (examples, targets) = separable();
+        let weights = solve(&examples, &targets, &[1.0; 3], 7);
+        for target in &targets {
+            let margin = weights.margin(&examples[target.example as usize]);
+            assert_eq!(margin > 0.5, target.it_is, "{margin}");
+            assert_eq!(margin < -0.5, !target.it_is, "{margin}");
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bits() {
+        let (examples, targets) = separable();
+        let bits = |seed| -> Vec<u32> {
+            solve(&examples, &targets, &[1.0; 3], seed)
+                .weights
+                .iter()
+                .map(|weight| weight.to_bits())
+                .collect()
+        };
+        assert_eq!(bits(3), bits(3));
+    }
+
+    #[test]
+    fn features_without_scale_learn_nothing() {
+        let (examples, targets) = separable();
+        let weights = solve(&examples, &targets, &[0.0, 1.0, 1.0], 7);
+        assert_eq!(weights.weights[0], 0.0);
+        assert!(weights.weights[1] < 0.0);
     }
 }

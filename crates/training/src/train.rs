@@ -4,13 +4,13 @@ use std::path::Path;
 
 use tidegate_screening::{Head, Model, norms};
 
-use crate::data::{self, DataError, Row};
+use crate::data::{self, DataError, Row, Turn};
 use crate::heads::{self, Lessons};
 use crate::own;
 use crate::pack;
 use crate::recipe::Recipe;
-use crate::tune;
 use crate::solver::{self, Example, Target, Weights};
+use crate::tune;
 use crate::vocabulary::{Features, Vocabulary};
 use crate::{CrossValidation, cross_validation};
 
@@ -40,14 +40,8 @@ impl Corpus {
         for set in heads::SETS {
             rows.extend(data::read_set(dir, set)?.into_iter().map(|row| (set, row)));
         }
-        for session in data::read_set(dir, heads::CHAT)? {
-            let group = session.group.clone().or(Some(session.id.clone()));
-            for (nth, turn) in session.turns.iter().enumerate().filter(|(_, turn)| turn.role == "user") {
-                let id = format!("{}-{nth}", session.id);
-                let labels = vec!["BENIGN".to_owned()];
-                let row = Row { id, text: turn.content.clone(), labels, group: group.clone(), ..Row::default() };
-                rows.push((heads::CHAT, row));
-            }
+        for set in heads::CHATS {
+            rows.extend(data::read_set(dir, set)?.iter().flat_map(user_turns).map(|row| (set, row)));
         }
         rows.extend(own::rows().into_iter().map(|row| (own::SET, row)));
         let lessons = rows.iter().map(|(set, row)| heads::lessons(set, row)).collect();
@@ -55,6 +49,23 @@ impl Corpus {
         Ok(Self { rows, lessons, features })
     }
 }
+
+/// What the user said in a session, each turn a row. Turns of one session are one group.
+fn user_turns(session: &Row) -> Vec<Row> {
+    let said =
+        session.turns.iter().enumerate().filter(|(_, turn)| turn.role == "user" && turn.content != OMITTED);
+    let row = |(nth, turn): (usize, &Turn)| Row {
+        id: format!("{}-{nth}", session.id),
+        text: turn.content.clone(),
+        labels: vec!["BENIGN".to_owned()],
+        group: session.group.clone().or_else(|| Some(session.id.clone())),
+        ..Row::default()
+    };
+    said.map(row).collect()
+}
+
+/// What stands where something was left out.
+const OMITTED: &str = "[omitted]";
 
 /// Trains on every row and calibrates by five-fold cross-validation.
 ///

@@ -21,7 +21,8 @@ pub(crate) fn tune(model: &mut Model, rows: &[&OutOfFold]) {
 
 /// Margins of `head` on rows that teach it, of these sets or of all.
 fn judged(rows: &[&OutOfFold], head: usize, sets: &[&str]) -> Vec<Judged> {
-    let taught = rows.iter().filter(|row| row.lessons[head] != 0 && (sets.is_empty() || sets.contains(&row.set)));
+    let taught =
+        rows.iter().filter(|row| row.lessons[head] != 0 && (sets.is_empty() || sets.contains(&row.set)));
     taught.map(|row| (row.margins[head], row.lessons[head] > 0)).collect()
 }
 
@@ -38,7 +39,9 @@ fn threshold(head: Head, rows: &[&OutOfFold]) -> f64 {
         Head::Jailbreak => best(&["jailbreak"], 0.012),
         Head::InjectionDirect => best(&["injection_direct", "notinject"], 0.012),
         Head::InjectionIndirect => best(&["injection_indirect"], 0.03),
-        Head::HarmfulIntent => both(&judged(rows, head as usize, &["harmful_intent"]), &judged(rows, head as usize, &["xstest"])),
+        Head::HarmfulIntent => {
+            both(&judged(rows, head as usize, &["harmful_intent"]), &judged(rows, head as usize, &["xstest"]))
+        }
         Head::Harassment | Head::Violence | Head::Sexual | Head::AnyRisk => best(&["mod_openai"], 1.0),
         Head::Offensive | Head::HateTweet => best(&[], 1.0),
     }
@@ -61,12 +64,18 @@ fn f1(judged: &[Judged], threshold: f64) -> f64 {
     if said + are == 0.0 { 0.0 } else { 2.0 * hits / (said + are) }
 }
 
-/// The threshold that is best for two sets at once: by the sum of their F1.
+/// The threshold that is best for two sets at once: by the sum of their F1, averaged over its neighbours.
+///
+/// The smaller set has few rows: without its neighbours, a threshold is as good as its luck.
 fn both(one: &[Judged], other: &[Judged]) -> f64 {
-    let all = [one, other].concat();
-    let sum = |threshold: f64| f1(one, threshold) + f1(other, threshold);
-    candidates(&all, 200).into_iter().fold((0.0, 0.0), |best: (f64, f64), at| if sum(at) > best.1 { (at, sum(at)) } else { best }).0
+    let at = candidates(&[one, other].concat(), 200);
+    let sums: Vec<f64> = at.iter().map(|&threshold| f1(one, threshold) + f1(other, threshold)).collect();
+    let around: Vec<f64> = sums.windows(NEIGHBOURS).map(|sums| sums.iter().sum()).collect();
+    let best = (0..around.len()).max_by(|&a, &b| around[a].total_cmp(&around[b]));
+    best.map_or(0.0, |best| at[best + NEIGHBOURS / 2])
 }
+
+const NEIGHBOURS: usize = 15;
 
 /// The two thresholds of the three answers to tweets: by the mean F1 of the answers.
 fn tweets(model: &mut Model, rows: &[&OutOfFold]) {
@@ -75,9 +84,11 @@ fn tweets(model: &mut Model, rows: &[&OutOfFold]) {
         .filter(|row| row.set == "davidson_tweets")
         .filter_map(|row| Some((Detector::Tweets.truth(&row.row)?, row.margins)))
         .collect();
-    let margins = |head: Head| -> Vec<Judged> { tweets.iter().map(|(_, m)| (m[head as usize], true)).collect() };
+    let margins =
+        |head: Head| -> Vec<Judged> { tweets.iter().map(|(_, m)| (m[head as usize], true)).collect() };
     let mut best = 0.0;
-    let (hates, offences) = (candidates(&margins(Head::HateTweet), 100), candidates(&margins(Head::Offensive), 40));
+    let (hates, offences) =
+        (candidates(&margins(Head::HateTweet), 100), candidates(&margins(Head::Offensive), 40));
     for &hate in &hates[hates.len() / 2..] {
         for &offence in &offences[..offences.len() / 2] {
             let mut confusion = [[0.0_f64; 3]; 3];

@@ -46,16 +46,17 @@ pub(crate) struct Vocabulary {
 }
 
 /// A feature of fewer texts is noise, or the text itself.
-const TEXTS_MIN: [u32; Block::COUNT] = [2, 3, 2, 2];
+const TEXTS_MIN: [usize; Block::COUNT] = [2, 3, 2, 2];
 
 impl Vocabulary {
     /// Counts the features of the texts `of`.
     pub(crate) fn of(all: &Features, of: &[usize]) -> Self {
         let mut features = Vec::new();
-        for block in 0..Block::COUNT {
-            let mut hashes: Vec<u64> = of.iter().flat_map(|&nth| all.text(nth)[block].iter().copied()).collect();
+        for (block, texts_min) in TEXTS_MIN.into_iter().enumerate() {
+            let mut hashes: Vec<u64> =
+                of.iter().flat_map(|&nth| all.text(nth)[block].iter().copied()).collect();
             hashes.sort_unstable();
-            for run in hashes.chunk_by(|a, b| a == b).filter(|run| run.len() >= TEXTS_MIN[block] as usize) {
+            for run in hashes.chunk_by(|a, b| a == b).filter(|run| run.len() >= texts_min) {
                 features.push(Feature { hash: run[0], block, texts: run.len() as u32 });
             }
         }
@@ -73,6 +74,8 @@ impl Vocabulary {
 
     /// The numbers of a text's features, by block; those not in the vocabulary are left out.
     pub(crate) fn numbers(&self, text: &[Vec<u64>; Block::COUNT]) -> [Vec<u32>; Block::COUNT] {
-        std::array::from_fn(|block| text[block].iter().filter_map(|hash| self.numbers.get(hash).copied()).collect())
+        std::array::from_fn(|block| {
+            text[block].iter().filter_map(|hash| self.numbers.get(hash).copied()).collect()
+        })
     }
 }

@@ -15,6 +15,9 @@ use std::borrow::Cow;
 
 use tidegate_domain::assessment::{Assessment, Category, Flag, RiskScore, SimilarExemplar, Span};
 
+/// The flag of a text near labelled ones.
+pub(crate) const FLAG: &str = "labelled_text";
+
 /// From this similarity on, a text is a copy of the labelled one.
 const COPY_MIN: f64 = 0.97;
 /// A copy's label weighs at least this much.
@@ -59,7 +62,7 @@ impl Blend {
         };
         let mut flags = assessment.flags.clone();
         flags.push(Flag {
-            code: Cow::Borrowed("labelled_text"),
+            code: Cow::Borrowed(FLAG),
             weight: weight * labels,
             spans: vec![Span { start: 0, end: bytes }],
         });

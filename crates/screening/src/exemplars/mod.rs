@@ -16,6 +16,7 @@ use tidegate_domain::label::Label;
 use tidegate_embedding::Vector;
 
 pub use blend::Blend;
+pub(crate) use blend::FLAG;
 use book::Book;
 
 /// The exemplars of all projects.

@@ -50,12 +50,14 @@ impl Model {
         bytes.extend(FORMAT.to_le_bytes());
         bytes.extend((LANES as u32).to_le_bytes());
         for scale in &self.scales {
-            for number in scale.unit.into_iter().chain([scale.bias, scale.slope, scale.offset, scale.threshold]) {
+            for number in
+                scale.unit.into_iter().chain([scale.bias, scale.slope, scale.offset, scale.threshold])
+            {
                 bytes.extend(number.to_le_bytes());
             }
         }
-        bytes.extend(self.table.tags.iter().flatten().flat_map(|tag| tag.to_le_bytes()));
-        bytes.extend(self.table.rows.iter().flatten().flatten().map(|&weight| weight as u8));
+        bytes.extend(self.table.tags.iter().flat_map(|tag| tag.to_le_bytes()));
+        bytes.extend(self.table.rows.iter().flatten().map(|&weight| weight as u8));
         bytes.extend(XxHash3_64::oneshot(&bytes).to_le_bytes());
         bytes
     }
@@ -104,11 +106,11 @@ fn scales(numbers: &[f64]) -> [Scale; LANES] {
 
 fn table(bytes: &[u8]) -> Table {
     let mut table = Table::default();
-    let (tags, _) = bytes[TAGS_AT..ROWS_AT].as_chunks::<2>();
-    for (tag, bytes) in table.tags.iter_mut().flatten().zip(tags) {
-        *tag = u16::from_le_bytes(*bytes);
+    let (tags, _) = bytes[TAGS_AT..ROWS_AT].as_chunks::<8>();
+    for (tags, bytes) in table.tags.iter_mut().zip(tags) {
+        *tags = u64::from_le_bytes(*bytes);
     }
-    for (weight, &byte) in table.rows.iter_mut().flatten().flatten().zip(&bytes[ROWS_AT..HASH_AT]) {
+    for (weight, &byte) in table.rows.iter_mut().flatten().zip(&bytes[ROWS_AT..HASH_AT]) {
         *weight = byte as i8;
     }
     table

@@ -18,6 +18,8 @@ use crate::normal::{Normal, Word, is_inner};
 pub(crate) const WINDOW_BYTES: usize = 8_000;
 /// and so many from its end.
 pub(crate) const TAIL_BYTES: usize = 2_000;
+/// More bytes than are read from any text.
+pub(crate) const CHARS_MAX: usize = WINDOW_BYTES + TAIL_BYTES;
 
 /// The blocks, each with a norm and scales of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +39,11 @@ impl Block {
     pub const COUNT: usize = 4;
 }
 
-/// Calls `visit` with every distinct feature of the text, block by block. Cost O(bytes of the window).
-pub(crate) fn visit(normal: &Normal<'_>, tags: &[Tag], mut visit: impl FnMut(Block, u64)) {
+/// Calls `visit` with every feature of the text, block by block, and whether it is met for the first time.
+///
+/// Repetitions are told rather than left out, so that the caller need not branch on them: which n-grams repeat is
+/// as good as chance. Cost O(bytes of the window).
+pub(crate) fn visit(normal: &Normal<'_>, tags: &[Tag], mut visit: impl FnMut(Block, u64, bool)) {
     let bytes = normal.bytes();
     let mut seen = Seen::with_room(bytes.len().min(WINDOW_BYTES + TAIL_BYTES) * 5);
     let (head, tail) = windows(bytes.len());
@@ -46,30 +51,28 @@ pub(crate) fn visit(normal: &Normal<'_>, tags: &[Tag], mut visit: impl FnMut(Blo
     let symbols = symbols(&normal.words, tags);
     let words: Vec<(u64, u64)> =
         normal.words.iter().zip(symbols).filter(|(word, _)| within(word)).map(|(w, s)| (w.hash, s)).collect();
-    visit_words(&words, &mut |hash| {
-        if seen.first(hash) {
-            visit(Block::Words, hash);
-        }
-    });
-    let mut chars = |hash| {
-        if seen.first(hash) {
-            visit(Block::Chars, hash);
-        }
-    };
+    visit_words(&words, &mut |hash| visit(Block::Words, hash, seen.first(hash)));
+    let mut chars = |hash| visit(Block::Chars, hash, seen.first(hash));
     visit_chars(&bytes[..head], &mut chars);
     visit_chars(&bytes[tail..], &mut chars);
     visit_classes(normal, tags, &mut |kind, a, b| {
         let hash = mix(kind << 48 | a << 24 | b, CLASS);
-        if seen.first(hash) {
-            visit(Block::Classes, hash);
-        }
+        visit(Block::Classes, hash, seen.first(hash));
     });
     look(normal, &mut |kind, a, b| {
         let hash = mix(kind << 48 | a << 24 | b, CLASS);
-        if seen.first(hash) {
-            visit(Block::Look, hash);
-        }
+        visit(Block::Look, hash, seen.first(hash));
     });
+}
+
+/// Calls `visit` with what one word has by itself: the word, and its longest n-grams with a character on either side.
+pub(crate) fn visit_word(normal: &Normal<'_>, word: &Word, mut visit: impl FnMut(Block, u64)) {
+    visit(Block::Words, mix(word.hash, WORD));
+    let (start, end) = (word.start as usize - 1, (word.end as usize + 1).min(normal.bytes().len()));
+    for bytes in normal.bytes()[start..end].windows(GRAM[1]) {
+        let window = bytes.iter().fold(0, |window, &byte| window << 8 | u64::from(byte));
+        visit(Block::Chars, gram(window, GRAM[1]));
+    }
 }
 
 /// Where the first window ends and the last one begins.
@@ -82,9 +85,9 @@ const CHAR: u64 = 0xe703_7ed1_a0b4_28db;
 const CLASS: u64 = 0x8ebc_6af0_9c88_c6e3;
 
 /// Mixes all bits of `value` into the upper ones, which choose the place in the table.
+#[inline]
 fn mix(value: u64, salt: u64) -> u64 {
-    let product = (value ^ (value >> 32)).wrapping_mul(salt);
-    (product ^ (product >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    (value ^ (value >> 29)).wrapping_mul(salt)
 }
 
 /// For every word what stands for it in n-grams: its class if what counts is the kind of word, else its hash.
@@ -126,19 +129,39 @@ fn visit_words(words: &[(u64, u64)], visit: &mut impl FnMut(u64)) {
     }
 }
 
-/// Every n-gram from 2 to 5 bytes, out of one load of eight bytes a place.
+/// The shortest and the longest n-gram of characters.
+const GRAM: [usize; 2] = [2, 5];
+
+/// Every n-gram from 2 to 5 bytes, out of one rolling window of eight.
 fn visit_chars(bytes: &[u8], visit: &mut impl FnMut(u64)) {
     let mut window = 0_u64;
-    for (at, &byte) in bytes.iter().enumerate() {
+    let mut roll = |byte: u8| {
         window = window << 8 | u64::from(byte);
-        for len in 2..=5_u32 {
-            if at + 1 >= len as usize {
-                let gram = window & (1 << (8 * len)) - 1;
-                visit(mix(gram | u64::from(len) << 56, CHAR));
-            }
-        }
+        window
+    };
+    let (head, rest) = bytes.split_at(bytes.len().min(GRAM[1] - 1));
+    for (at, &byte) in head.iter().enumerate() {
+        let window = roll(byte);
+        (GRAM[0]..=at + 1).for_each(|len| visit(gram(window, len)));
+    }
+    for &byte in rest {
+        let window = roll(byte);
+        visit(gram(window, 2));
+        visit(gram(window, 3));
+        visit(gram(window, 4));
+        visit(gram(window, 5));
     }
 }
+
+/// The hash of the last `len` bytes of a window.
+#[inline]
+fn gram(window: u64, len: usize) -> u64 {
+    mix((window & ((1 << (8 * len)) - 1)) ^ LENGTHS[len], CHAR)
+}
+
+/// What sets apart n-grams of different lengths with the same bytes.
+const LENGTHS: [u64; 6] =
+    [0, 0, 0x1d8a_f066_0000_0000, 0x2e7b_1c95_0000_0000, 0x4b36_5d2f_0000_0000, 0x7593_c4e1_0000_0000];
 
 /// Classes nearer than this are a pair.
 const NEAR_WORDS: u32 = 4;
@@ -194,12 +217,12 @@ fn look(normal: &Normal<'_>, put: &mut impl FnMut(u64, u64, u64)) {
     for run in digit_runs(normal.bytes()) {
         put(20, run.min(12), 0);
     }
-    let mut sentence = 0;
-    for (nth, word) in normal.words.iter().enumerate().filter(|(_, word)| word.opens) {
+    let openings = normal.words.iter().enumerate().filter(|(_, word)| word.opens);
+    for (sentence, (nth, word)) in openings.enumerate() {
         let next = normal.words.get(nth + 1).map_or(0, |word| word.hash & 0xff_ffff);
-        put(if sentence == 0 { 21 } else { 22 }, word.hash & 0xff_ffff, 0);
-        put(if sentence == 0 { 23 } else { 24 }, word.hash & 0xff_ffff, next);
-        sentence += 1;
+        let later = u64::from(sentence > 0);
+        put(21 + later, word.hash & 0xff_ffff, 0);
+        put(23 + later, word.hash & 0xff_ffff, next);
     }
     let bytes = normal.bytes();
     for (kind, sign) in [(25, b'@'), (26, b'#'), (27, b'"'), (28, b'$'), (29, b'%'), (30, b'&'), (31, b'*')] {
@@ -232,7 +255,7 @@ impl Seen {
 
     /// True the first time that `hash` is asked for.
     fn first(&mut self, hash: u64) -> bool {
-        let place = (hash >> 8) as usize;
+        let place = (hash >> 30) as usize;
         let mask = self.bits.len() - 1;
         let word = &mut self.bits[(place >> 6) & mask];
         let bit = 1 << (place & 63);

@@ -19,8 +19,10 @@ pub use features::Block;
 pub use head::{Head, LANES};
 pub use table::{Row, Table};
 
+use tidegate_domain::assessment::Span;
+
 use crate::lexicon::{self, Lexicon, Tag};
-use crate::normal::Normal;
+use crate::normal::{Normal, Word};
 
 /// The margins of one text, by head.
 pub type Margins = [f64; LANES];
@@ -60,17 +62,13 @@ impl Model {
 
     /// The margin of every head for one text. Cost O(bytes of the text's window).
     pub(crate) fn margins(&self, normal: &Normal<'_>, tags: &[Tag]) -> Margins {
-        let mut sums = [[0_i32; LANES]; Block::COUNT];
-        let mut counts = [0_u32; Block::COUNT];
-        features::visit(normal, tags, |block, hash| {
-            let block = block as usize;
-            counts[block] += 1;
-            if let Some(row) = self.table.row(hash) {
-                for (sum, &weight) in sums[block].iter_mut().zip(row) {
-                    *sum += i32::from(weight);
-                }
-            }
+        let mut found: [Found; Block::COUNT] = Default::default();
+        found[Block::Chars as usize].rows.reserve_exact(normal.bytes().len().min(features::CHARS_MAX) * 4);
+        features::visit(normal, tags, |block, hash, fresh| {
+            found[block as usize].note(self.table.probe(hash), fresh);
         });
+        let counts = found.each_ref().map(|found| found.features);
+        let sums = found.map(|found| self.table.sum(&found.rows[..found.len]));
         let norms = norms(counts);
         let mut margins = [0.0; LANES];
         for (head, margin) in margins.iter_mut().enumerate() {
@@ -79,6 +77,29 @@ impl Model {
                 + (0..Block::COUNT).map(|b| scale.unit[b] * f64::from(sums[b][head]) * norms[b]).sum::<f64>();
         }
         margins
+    }
+
+    /// For each of `heads` the words that speak most for it, at most [`WORDS_NAMED`], in the order of the text.
+    ///
+    /// A second pass, for texts that were found to be something. Cost O(bytes of the window).
+    pub(crate) fn words_for(&self, heads: &[Head], normal: &Normal<'_>) -> Vec<Vec<Span>> {
+        let within = normal.words.iter().take_while(|word| word.end as usize <= features::WINDOW_BYTES);
+        let mut heavy: Vec<Vec<(f64, &Word)>> = vec![Vec::new(); heads.len()];
+        for word in within {
+            let mut weights = vec![0.0; heads.len()];
+            features::visit_word(normal, word, |block, hash| {
+                if let Some(row) = self.table.find(hash) {
+                    for (weight, &head) in weights.iter_mut().zip(heads) {
+                        let unit = self.scales[head as usize].unit[block as usize];
+                        *weight += unit * f64::from(self.table.weight(row, head));
+                    }
+                }
+            });
+            for (heavy, weight) in heavy.iter_mut().zip(weights).filter(|(_, weight)| *weight > 0.0) {
+                heavy.push((weight, word));
+            }
+        }
+        heavy.into_iter().map(|words| heaviest(words, normal)).collect()
     }
 
     /// The probability that belongs to each margin: Platt's.
@@ -91,6 +112,43 @@ impl Model {
     }
 }
 
+/// The rows of the features of a block.
+#[derive(Default)]
+struct Found {
+    /// The first `len` of them count: the next one is written over what was not found.
+    rows: Vec<u32>,
+    len: usize,
+    /// How many features there are, found or not.
+    features: u32,
+}
+
+impl Found {
+    /// Notes a feature without a branch on whether it counts: that is as good as chance.
+    #[inline]
+    fn note(&mut self, (row, found): (u32, bool), fresh: bool) {
+        if self.len == self.rows.len() {
+            self.rows.resize(self.rows.capacity().max(self.len * 2 + 64), 0);
+        }
+        self.rows[self.len] = row;
+        self.len += usize::from(found & fresh);
+        self.features += u32::from(fresh);
+    }
+}
+
+/// The places of the heaviest of `words`, in the order of the text.
+fn heaviest(mut words: Vec<(f64, &Word)>, normal: &Normal<'_>) -> Vec<Span> {
+    words.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.start.cmp(&b.1.start)));
+    words.truncate(WORDS_NAMED);
+    let mut spans: Vec<Span> = words.into_iter().map(|(_, word)| normal.span_of(word)).collect();
+    spans.sort_by_key(|span| span.start);
+    // Two words may come out of one character, as those of a ligature do.
+    spans.dedup_by(|later, earlier| later.start < earlier.end);
+    spans
+}
+
+/// So many words are named as the reason of a finding.
+const WORDS_NAMED: usize = 4;
+
 /// What the features of a block are multiplied with, given how many there are: 1 / sqrt(count).
 pub fn norms(counts: [u32; Block::COUNT]) -> [f64; Block::COUNT] {
     counts.map(|count| 1.0 / libm::sqrt(f64::from(count.max(1))))
@@ -102,6 +160,10 @@ pub fn features_of(text: &str) -> Vec<(Block, u64)> {
     let normal = Normal::of(text, &lexicon);
     let tags = lexicon::tag(&normal.words, &lexicon);
     let mut features = Vec::new();
-    features::visit(&normal, &tags, |block, hash| features.push((block, hash)));
+    features::visit(&normal, &tags, |block, hash, fresh| {
+        if fresh {
+            features.push((block, hash));
+        }
+    });
     features
 }

@@ -38,17 +38,18 @@ pub(super) fn visit(words: &[Word], tags: &[Tag], put: &mut impl FnMut(u64, u64,
     let (mut whole, mut sentence) = (Stance::default(), Stance::default());
     let mut at = 0;
     // The kinds of the last tags of the sentence: its skeleton, whatever stands between.
-    let (mut second, mut third, mut fourth) = (0_u64, 0_u64, 0_u64);
+    let (mut third, mut fourth) = (0_u64, 0_u64);
     for tag in tags {
         let opened = words[at..=tag.first as usize].iter().any(|word| word.opens);
         if opened {
             sentence.tell(40, put);
             sentence = Stance::default();
-            (second, third, fourth) = (0, 0, 0);
+            (third, fourth) = (0, 0);
         }
         let kind = kind(tag.classes);
         if kind != 0 {
-            (second, third, fourth) = (third, fourth, kind);
+            let second = third;
+            (third, fourth) = (fourth, kind);
             put(46, third << 8 | fourth, 0);
             put(47, third << 8 | fourth, second);
         }

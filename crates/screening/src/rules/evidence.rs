@@ -38,17 +38,23 @@ impl Evidence {
         self.of(rule).count = hundredths;
     }
 
+    /// Takes over what was found in text that stood encoded at `span`.
+    pub(crate) fn absorb(&mut self, other: Self, span: Span) {
+        self.note(Rule::DecodedText, span);
+        for found in other.found {
+            let count = found.count;
+            self.note(found.rule, span);
+            let own = self.of(found.rule);
+            own.count = own.count.saturating_add(count.saturating_sub(1));
+        }
+    }
+
     fn of(&mut self, rule: Rule) -> &mut Found {
         let at = self.found.iter().position(|found| found.rule == rule).unwrap_or_else(|| {
             self.found.push(Found { rule, count: 0, spans: Vec::new() });
             self.found.len() - 1
         });
         &mut self.found[at]
-    }
-
-    /// Whether `rule` fired.
-    pub(crate) fn fired(&self, rule: Rule) -> bool {
-        self.found.iter().any(|found| found.rule == rule)
     }
 
     /// Evidence of `category`, 0..1: noisy-or over its rules, so another place never lowers it.
@@ -70,16 +76,14 @@ impl Evidence {
         of.map(Found::weight).sum::<f64>().min(0.25)
     }
 
-    /// The flags, strongest first, then by code.
+    /// The flags, in the order the rules fired.
     pub(crate) fn into_flags(self) -> Vec<Flag> {
         let flag = |found: Found| Flag {
             code: Cow::Borrowed(found.rule.code()),
             weight: found.weight(),
             spans: found.spans,
         };
-        let mut flags: Vec<Flag> = self.found.into_iter().map(flag).collect();
-        flags.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.code.cmp(&b.code)));
-        flags
+        self.found.into_iter().map(flag).collect()
     }
 }
 

@@ -119,7 +119,7 @@ mod tests {
     fn marks_are_punctuation_only() {
         let found = found("Thanks!!!!!!!!");
         assert_eq!(found.flags.len(), 1);
-        assert_eq!(found.risk_score.get(), 0.15);
+        assert_eq!(found.flags[0].code, "repeated_punctuation");
     }
 
     proptest! {

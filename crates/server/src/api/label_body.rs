@@ -20,7 +20,7 @@ const NOTE_MAX_CHARS: usize = 1000;
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "describes the request in the OpenAPI document; the route reads raw fields")]
-pub struct LabelRequest {
+pub(super) struct LabelRequest {
     /// `SPAM`, `TOXIC`, …; `LOW_RISK` approves the text.
     category: String,
     /// For `/v1/exemplars`: the text.

@@ -109,14 +109,22 @@ async fn many_texts_are_screened_at_once_and_a_bad_one_sinks_no_other() {
     let answer = server.post("/v1/risk/screen-batch").json(&body).send().await.ok();
     let results = answer["results"].as_array().unwrap();
     assert_eq!(results.len(), 3);
-    assert_eq!((&results[0]["event_id"], &results[0]["risk_category"]), (&json!("a"), &json!("TARGETED_HARASSMENT")));
+    assert_eq!(
+        (&results[0]["event_id"], &results[0]["risk_category"]),
+        (&json!("a"), &json!("TARGETED_HARASSMENT"))
+    );
     assert_eq!(results[1]["errors"][0]["pointer"], "/content");
     assert_eq!(results[2]["risk_category"], "LOW_RISK");
     assert_eq!(walk::count(&server).await, 0, "nothing is stored");
     let many: Vec<_> = (0..1001).map(|_| json!({"content": "x"})).collect();
     let answer = server.post("/v1/risk/screen-batch").json(&json!({"events": many})).send().await;
     answer.problem(413, "batch-too-large");
-    server.post("/v1/risk/screen-batch").json(&json!({"texts": []})).send().await.problem(400, "invalid-json");
+    server
+        .post("/v1/risk/screen-batch")
+        .json(&json!({"texts": []}))
+        .send()
+        .await
+        .problem(400, "invalid-json");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,9 +135,17 @@ async fn a_text_is_stored_if_asked_for_and_screened_with_its_authors_past() {
     let stored = &answer["stored"];
     assert_eq!((&stored["position"], &stored["duplicate"]), (&json!(0), &json!(false)));
     let again = server.post("/v1/risk/screen").json(&store).send().await.ok();
-    assert_eq!((&again["stored"]["event_id"], &again["stored"]["duplicate"]), (&stored["event_id"], &json!(true)));
+    assert_eq!(
+        (&again["stored"]["event_id"], &again["stored"]["duplicate"]),
+        (&stored["event_id"], &json!(true))
+    );
     for n in 0..3 {
-        server.post("/v1/risk/screen").json(&json!({"content": format!("{INSULT} {n}"), "author_id": "bob", "store": true})).send().await.ok();
+        server
+            .post("/v1/risk/screen")
+            .json(&json!({"content": format!("{INSULT} {n}"), "author_id": "bob", "store": true}))
+            .send()
+            .await
+            .ok();
     }
     server.caught_up().await;
     let flags = async |author: &str| {
@@ -139,6 +155,12 @@ async fn a_text_is_stored_if_asked_for_and_screened_with_its_authors_past() {
     };
     let (known, unknown) = (flags("bob").await, flags("eve").await);
     assert!(known.iter().any(|code| code.contains("recent")), "a recent past: {known:?}");
-    assert!(!unknown.iter().any(|code| code.contains("recent")), "none of somebody nobody knows: {unknown:?}");
-    assert!(unknown.iter().any(|code| code.contains("account")), "what the platform says counts: {unknown:?}");
+    assert!(
+        !unknown.iter().any(|code| code.contains("recent")),
+        "none of somebody nobody knows: {unknown:?}"
+    );
+    assert!(
+        unknown.iter().any(|code| code.contains("account")),
+        "what the platform says counts: {unknown:?}"
+    );
 }

@@ -50,11 +50,15 @@ impl Detector {
     /// | `TOXIC`, `SPAM`, `JAILBREAK`, `INJECTION`, `HARMFUL_INTENT` | the one of that name |
     /// | `BENIGN` alone | injection: how often it is wrong on harmless prompts |
     pub fn of(rows: &[Row]) -> Vec<Self> {
-        let labels: BTreeSet<&str> = rows.iter().flat_map(|row| row.labels.iter().map(String::as_str)).collect();
+        let labels: BTreeSet<&str> =
+            rows.iter().flat_map(|row| row.labels.iter().map(String::as_str)).collect();
         let has = |label: &str| labels.contains(label);
         if has("VIOLENCE") || has("SEXUAL") || has("TARGETED_HARASSMENT") {
             let categories = CATEGORIES.into_iter().filter(|(_, label)| has(label));
-            return [Self::AnyRisk].into_iter().chain(categories.map(|(head, _)| Self::Category(head))).collect();
+            return [Self::AnyRisk]
+                .into_iter()
+                .chain(categories.map(|(head, _)| Self::Category(head)))
+                .collect();
         }
         if has("NOT_HATE") {
             return vec![Self::Hate];
@@ -73,7 +77,8 @@ impl Detector {
             ("INJECTION", Self::Injection),
             ("HARMFUL_INTENT", Self::HarmfulIntent),
         ];
-        let found: Vec<Self> = named.into_iter().filter(|(label, _)| has(label)).map(|(_, own)| own).collect();
+        let found: Vec<Self> =
+            named.into_iter().filter(|(label, _)| has(label)).map(|(_, own)| own).collect();
         if found.is_empty() && has("BENIGN") { vec![Self::Injection] } else { found }
     }
 
@@ -81,6 +86,8 @@ impl Detector {
     pub fn name(self) -> String {
         match self {
             Self::Category(head) => format!("category:{}", head.name()),
+            Self::AnyRisk => "any_risk".to_owned(),
+            Self::HarmfulIntent => "harmful_intent".to_owned(),
             other => format!("{other:?}").to_lowercase(),
         }
     }
@@ -142,5 +149,47 @@ impl Detector {
             Self::HarmfulIntent => over(Head::HarmfulIntent),
         };
         (usize::from(score < 0.0), score)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(labels: &[&[&str]]) -> Vec<Row> {
+        let row = |labels: &&[&str]| Row {
+            labels: labels.iter().map(|&label| label.to_owned()).collect(),
+            certain: true,
+            ..Row::default()
+        };
+        labels.iter().map(row).collect()
+    }
+
+    #[test]
+    fn the_labels_choose_the_detectors() {
+        let of = |labels: &[&[&str]]| Detector::of(&rows(labels));
+        assert_eq!(of(&[&["SPAM"], &["LOW_RISK"]]), [Detector::Spam]);
+        assert_eq!(of(&[&["TOXIC"], &["LOW_RISK"]]), [Detector::Toxic]);
+        assert_eq!(of(&[&["TOXIC"], &["LOW_RISK"], &["HATE_SPEECH"]]), [Detector::Tweets]);
+        assert_eq!(of(&[&["HATE_SPEECH"], &["NOT_HATE"]]), [Detector::Hate]);
+        assert_eq!(of(&[&["NOT_SEXIST"]]), [Detector::Sexist]);
+        assert_eq!(of(&[&["BENIGN"]]), [Detector::Injection]);
+        assert_eq!(of(&[&["BENIGN"], &["JAILBREAK"]]), [Detector::Jailbreak]);
+        let moderation = of(&[&["VIOLENCE", "HATE_SPEECH"], &["LOW_RISK"]]);
+        assert_eq!(
+            moderation,
+            [Detector::AnyRisk, Detector::Category(Head::Hate), Detector::Category(Head::Violence)]
+        );
+        assert_eq!(of(&[&["SOMETHING_ELSE"]]), []);
+    }
+
+    #[test]
+    fn undecided_labels_have_no_truth() {
+        let mut row = rows(&[&["LOW_RISK"]]).remove(0);
+        row.unknown = vec!["SEXUAL".to_owned()];
+        assert_eq!(Detector::Category(Head::Sexual).truth(&row), None);
+        assert_eq!(Detector::Category(Head::Hate).truth(&row), Some(1));
+        row.certain = false;
+        assert_eq!(Detector::AnyRisk.truth(&row), None);
     }
 }

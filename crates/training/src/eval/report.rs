@@ -5,9 +5,9 @@ use std::time::Instant;
 use serde::Serialize;
 use tidegate_screening::TextScreener;
 
+use super::Detector;
 use super::bootstrap;
 use super::metrics::{auprc, auroc};
-use super::Detector;
 use crate::data::Row;
 
 /// A 95 % interval.
@@ -148,7 +148,13 @@ impl PerLabel {
     fn of(label: &str, rows: &[Answered], place: usize) -> Self {
         let counts = Counts::of(rows, |answer| answer == place);
         let n = rows.iter().filter(|(truth, ..)| *truth == place).count();
-        Self { label: label.to_owned(), n, precision: counts.precision(), recall: counts.recall(), f1: counts.f1() }
+        Self {
+            label: label.to_owned(),
+            n,
+            precision: counts.precision(),
+            recall: counts.recall(),
+            f1: counts.f1(),
+        }
     }
 }
 
