@@ -7,6 +7,7 @@ mod classes;
 mod map;
 mod tags;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 pub(crate) use classes::Classes;
@@ -38,8 +39,8 @@ pub(crate) struct Lexicon {
     phrases: Map,
     /// Classes of abusive words whose runs of one letter are cut to one.
     singles: Map,
-    /// Abusive words, to compare starred ones with.
-    abusive: Vec<Vec<u8>>,
+    /// Abusive words by length and first letter, to compare starred ones with.
+    abusive: BTreeMap<(usize, u8), Vec<Vec<u8>>>,
 }
 
 /// More words may follow to make a phrase.
@@ -81,7 +82,8 @@ impl Lexicon {
                 let mut single = word.clone().into_bytes();
                 single.dedup();
                 self.singles.add(hash(&single), classes.0);
-                self.abusive.push(word.into_bytes());
+                let first = word.as_bytes().first().copied().unwrap_or(0);
+                self.abusive.entry((word.len(), first)).or_default().push(word.into_bytes());
             }
             return;
         }
@@ -97,7 +99,7 @@ impl Lexicon {
     pub(crate) fn allow(&mut self, written: &str) {
         let word = fold_word(written);
         self.words.clear(hash(word.as_bytes()));
-        self.abusive.retain(|other| *other != word.as_bytes());
+        self.abusive.values_mut().for_each(|words| words.retain(|other| *other != word.as_bytes()));
     }
 
     /// What is known of the word with this hash; possessives count as the word.
@@ -136,11 +138,10 @@ impl Lexicon {
 
     /// The abusive word that `piece`, with asterisks for letters, stands for.
     pub(crate) fn starred(&self, piece: &[u8]) -> Option<&[u8]> {
-        let fits = |word: &&Vec<u8>| {
-            word.len() == piece.len() && word.iter().zip(piece).all(|(a, b)| a == b || *b == b'*')
-        };
+        let fits =
+            |word: &&Vec<u8>| word.iter().zip(piece).all(|(letter, byte)| letter == byte || *byte == b'*');
         // A first letter must be left, or anything fits.
-        self.abusive.iter().filter(|_| piece[0] != b'*').find(fits).map(Vec::as_slice)
+        self.abusive.get(&(piece.len(), *piece.first()?))?.iter().find(fits).map(Vec::as_slice)
     }
 }
 
