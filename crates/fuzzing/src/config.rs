@@ -4,7 +4,6 @@ use std::fs;
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use tidegate_server::app;
 use tidegate_server::config::{Loaded, Sources, load};
 
 /// A key that must never be shown.

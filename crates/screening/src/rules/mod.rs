@@ -92,7 +92,7 @@ rules! {
 }
 
 /// Why a flag was set, in words; `None` for a code this version does not know.
-pub fn reason(code: &str) -> Option<&'static str> {
+pub(crate) fn reason(code: &str) -> Option<&'static str> {
     let rule = Rule::ALL.iter().find(|rule| rule.code() == code).map(|rule| rule.reason());
     rule.or_else(|| {
         let learned = code.strip_prefix("learned_")?;

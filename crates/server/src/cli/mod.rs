@@ -79,10 +79,10 @@ fn run(command: Command, loaded: Loaded) -> anyhow::Result<()> {
 async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
     match command {
         Command::Serve(_) => serve::run(config).await,
-        Command::Import(args) => import::run(args, config).await,
+        Command::Import(args) => Box::pin(import::run(args, config)).await,
         Command::Tail(args) => tail::run(args, config).await,
         Command::Key(args) => key::run(args.action, &config).await,
-        Command::Rebuild(args) => rebuild::run(&args, &config).await,
+        Command::Rebuild(args) => Box::pin(rebuild::run(&args, &config)).await,
         Command::Backup(args) => backup::run_backup(&args, &config).await,
         Command::Restore(args) => backup::run_restore(&args, &config).await,
         Command::Health(args) => health::run(&args, &config).await,

@@ -24,10 +24,9 @@ use crate::http::auth::{Caller, ToRead};
 use crate::http::body::{self, Media};
 use crate::http::params::Params;
 use crate::http::problem::BodyRefusals;
-pub use answer::ScreenAnswer;
-use answer::StoredText;
-pub use batch::{__path_screen_batch, screen_batch};
-pub use request::ScreenRequest;
+pub use answer::{ScreenAnswer, ScreenDetails, StoredText};
+pub use batch::{__path_screen_batch, ScreenVerdict, screen_batch};
+pub use request::{ScreenBatchRequest, ScreenRequest};
 use request::{Text, from_json, from_pairs};
 
 /// The type of an event that a screening stores.

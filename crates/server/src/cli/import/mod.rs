@@ -144,7 +144,7 @@ mod tests {
         let args = Cli::try_parse_from(line).unwrap().args;
         let mut config = Config::default();
         config.server.data_dir = dir.join("data");
-        import(&args, config).await.unwrap()
+        Box::pin(import(&args, config)).await.unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

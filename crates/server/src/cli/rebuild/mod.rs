@@ -46,7 +46,7 @@ pub(super) async fn run(args: &RebuildArgs, config: &Config) -> anyhow::Result<(
     if config.store.url.is_empty() {
         embedded::run(args, config).await
     } else {
-        postgres::run(args, config).await
+        Box::pin(postgres::run(args, config)).await
     }
 }
 

@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) async fn run(args: &RebuildArgs, config: &Config) -> anyhow::Result<()> {
     let screener = screening::open(config)?.screener;
     let stores = open_postgres(config, screener.as_ref()).await?;
-    let done = rebuild(args, config, &stores, screener).await;
+    let done = Box::pin(rebuild(args, config, &stores, screener)).await;
     stores.log.close().await;
     done
 }
@@ -55,7 +55,7 @@ async fn rebuild(
     let kept = with_leases(&stores.views, stores, rules, config, true);
     let leases = kept.await?;
     let renewed = stores.views.leases(WORKER, LEASE_TTL);
-    let compared = renewing(&renewed, compare(stores, rules, config)).await;
+    let compared = renewing(&renewed, Box::pin(compare(stores, rules, config))).await;
     give_up(&stores.views, &leases).await?;
     stores.database.drop_draft_of_views().await?;
     say_compared(args, events, &compared?)
