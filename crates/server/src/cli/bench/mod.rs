@@ -15,6 +15,7 @@ mod readers;
 mod report;
 mod scenarios;
 mod scratch;
+mod screen;
 mod store;
 mod storm;
 mod traffic;
@@ -41,6 +42,8 @@ pub enum Command {
     Growth(growth::Args),
     /// A PostgreSQL store beside bare inserts, and two workers. Example: tidegate --store URL bench store
     Store(store::Args),
+    /// Screening on request: latency at 5 000/s, and the embedding tier. Example: tidegate bench screen --model DIR
+    Screen(screen::Args),
     /// The bare server that `bench ingest` compares with
     #[command(hide = true)]
     ServeBaseline(baseline::Args),
@@ -54,6 +57,7 @@ pub async fn run(args: Args, config: crate::config::Config) -> anyhow::Result<()
         Command::Crowds(args) => crowds::run(args).await,
         Command::Growth(args) => growth::run(args, config).await,
         Command::Store(args) => store::run(args, config).await,
+        Command::Screen(args) => screen::run(args).await,
         Command::ServeBaseline(args) => baseline::run(args).await,
     }
 }

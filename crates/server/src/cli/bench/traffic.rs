@@ -18,6 +18,10 @@ const GENERATION_DIGITS: usize = 8;
 const KEY_DIGITS: usize = 16;
 /// The path of both native forms.
 pub(super) const PATH: &str = "/v1/events";
+/// The path that screens a text and stores nothing.
+const SCREEN_PATH: &str = "/v1/risk/screen";
+/// Texts that come again and again.
+const REPEATED_TEXTS: u64 = 16;
 
 const EVERYDAY: [&str; 16] = [
     "Could you help me plan a week of dinners for two?",
@@ -133,6 +137,25 @@ impl Traffic {
         Self { templates: said.chunks_exact(events_per_request).map(render).collect(), events_per_request }
     }
 
+    /// Requests that screen one text each, of which `repeated_of_ten` of ten hold one of a few texts; the others are new.
+    pub(super) fn screenings(repeated_of_ten: u64) -> Self {
+        let render = |number: usize| {
+            let number = number as u64;
+            let mut body = Template::default();
+            let is_repeated = mix(number) % 10 < repeated_of_ten;
+            body.text("{\"content\":\"");
+            body.text(&content(if is_repeated { number % REPEATED_TEXTS } else { number }));
+            if !is_repeated {
+                body.text(" ");
+                body.keys.push(body.bytes.len());
+                body.text(&"0".repeat(KEY_DIGITS));
+            }
+            body.text("\"}");
+            body.with_head_to(SCREEN_PATH)
+        };
+        Self { templates: (0..SESSIONS * SESSION_EVENTS).map(render).collect(), events_per_request: 1 }
+    }
+
     /// Events in each request.
     pub(super) fn events_per_request(&self) -> u64 {
         self.events_per_request as u64
@@ -196,8 +219,12 @@ impl Template {
 
     /// The request with this body. The key is one that development mode lets in, so that looking it up is measured.
     fn with_head(self) -> Self {
+        self.with_head_to(PATH)
+    }
+
+    fn with_head_to(self, path: &str) -> Self {
         let head = format!(
-            "POST {PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              x-api-key: dev-key-12345\r\ncontent-length: {}\r\n\r\n",
             self.bytes.len()
         );
