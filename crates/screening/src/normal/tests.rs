@@ -1,3 +1,5 @@
+//! Laws of the normal form: every byte knows its place, disguises are put back, work is bounded.
+
 use proptest::prelude::*;
 
 use super::*;
