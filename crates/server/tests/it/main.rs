@@ -17,6 +17,7 @@ mod clock;
 mod crowds;
 mod deploy;
 mod embedding;
+mod eval;
 mod faults;
 mod fuzz;
 mod idempotency;

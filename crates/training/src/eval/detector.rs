@@ -79,7 +79,9 @@ impl Detector {
         ];
         let found: Vec<Self> =
             named.into_iter().filter(|(label, _)| has(label)).map(|(_, own)| own).collect();
-        if found.is_empty() && has("BENIGN") { vec![Self::Injection] } else { found }
+        // Another label beside it is one that no detector is for.
+        let is_benign_alone = found.is_empty() && has("BENIGN") && labels.len() == 1;
+        if is_benign_alone { vec![Self::Injection] } else { found }
     }
 
     /// The name in reports.
@@ -174,6 +176,7 @@ mod tests {
         assert_eq!(of(&[&["HATE_SPEECH"], &["NOT_HATE"]]), [Detector::Hate]);
         assert_eq!(of(&[&["NOT_SEXIST"]]), [Detector::Sexist]);
         assert_eq!(of(&[&["BENIGN"]]), [Detector::Injection]);
+        assert_eq!(of(&[&["BENIGN"], &["ATTACK"]]), []);
         assert_eq!(of(&[&["BENIGN"], &["JAILBREAK"]]), [Detector::Jailbreak]);
         let moderation = of(&[&["VIOLENCE", "HATE_SPEECH"], &["LOW_RISK"]]);
         assert_eq!(
