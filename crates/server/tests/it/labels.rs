@@ -4,7 +4,8 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::command;
-use crate::support::server::{TestServer, start};
+use crate::support::patience::eventually;
+use crate::support::server::{TestServer, start, start_with};
 
 const TEXT: &str = "the walrus of tuesday paints eleven quiet bicycles";
 
@@ -164,4 +165,27 @@ async fn the_events_most_like_one_are_found() {
     assert!(similar[0]["similarity"].as_f64().unwrap() > 0.75, "{page}");
     assert!(similar[1]["similarity"].as_f64().unwrap() < 0.4, "{page}");
     assert_eq!(server.read(&format!("{path}?limit=1")).await["similar"].as_array().unwrap().len(), 1);
+}
+
+/// LB2: what Control keeps counts when the log has forgotten the label's event.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_label_outlives_the_part_of_the_log_that_it_came_from() {
+    let mut server = start_with(|config| {
+        config.log.segment_max_bytes = 64 << 10;
+        config.log.retention_max_bytes = 1;
+        config.log.retention_interval_ms = 50;
+        config.store.partition_max_events = 20;
+    })
+    .await;
+    server.post("/v1/exemplars").json(&json!({"category": "VIOLENCE", "text": TEXT})).send().await.ok();
+    let filler = "x".repeat(4000);
+    for _ in 0..60 {
+        server.store(json!({"type": "a", "data": {"x": filler}})).await;
+    }
+    let first =
+        async || server.read("/v1/metrics").await["log_first_position"].as_u64().filter(|first| *first > 0);
+    eventually("the label's event is deleted", first).await;
+    server.restart().await;
+    assert_eq!(message(&server, TEXT).await["category"], "VIOLENCE");
+    assert_eq!(server.read("/v1/exemplars").await["exemplars"][0]["text"], TEXT);
 }
