@@ -5,6 +5,7 @@ use std::arch::x86_64::{
     _mm256_storeu_ps,
 };
 
+use super::interleaved::{BLOCK_ROWS, BlockLine};
 use super::linear::{Line, Linear, each_tile};
 use super::plain::{self, AttentionScratch, Heads, Norm};
 
@@ -37,7 +38,7 @@ for_avx2! {
     /// Dot product.
     fn dot(a: &[f32], b: &[f32]) -> f32 = plain::dot::<true>;
     /// Dot products of codes.
-    fn scan(query: &[u8], codes: &[i8], out: &mut [i32]) = plain::scan;
+    fn scan(query: &[i8], lines: &[BlockLine], out: &mut [[i32; BLOCK_ROWS]]) = plain::scan;
 }
 
 const COLUMNS: usize = 16;

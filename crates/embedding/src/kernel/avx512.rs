@@ -2,6 +2,7 @@
 
 use half::bf16;
 
+use super::interleaved::{BLOCK_ROWS, BlockLine};
 use super::plain::{self, AttentionScratch, Heads, Norm};
 
 /// Declares functions compiled for AVX-512 that do what `plain` says.
@@ -35,5 +36,5 @@ for_avx512! {
     /// Dot product.
     fn dot(a: &[f32], b: &[f32]) -> f32 = plain::dot::<true>;
     /// Dot products of codes.
-    fn scan(query: &[u8], codes: &[i8], out: &mut [i32]) = plain::scan;
+    fn scan(query: &[i8], lines: &[BlockLine], out: &mut [[i32; BLOCK_ROWS]]) = plain::scan;
 }
