@@ -12,7 +12,8 @@
 //! Four bits and not eight: reading the codes is what a search over many rows costs, and a wider bound leaves few
 //! more rows to compare.
 
-use crate::kernel::{BLOCK_ROWS, Interleaved, Kernel};
+use super::rounding::{Coded, CodedQuery};
+use crate::kernel::{BLOCK_ROWS, Bounding, Bounds, Interleaved, Kernel};
 
 /// Codes of many vectors, a row each.
 #[derive(Debug)]
@@ -25,35 +26,26 @@ pub(super) struct Codes {
     errors: Vec<[f32; BLOCK_ROWS]>,
 }
 
-/// A query as codes.
-pub(super) struct CodedQuery {
-    codes: Vec<i8>,
-    scale: f32,
-    error: f32,
-    length: f32,
-    /// `15 · Σ code`: by how much twice a product is more than `Σ code · (2 · code of the row - 15)`.
-    shift: i32,
-}
-
 /// Bounds of the cosines of some rows, 16 at most, to the query, as the kernel's f32 dot product gives them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+pub(super) struct Block<'a> {
     first_row: usize,
     rows: usize,
-    low: [f32; BLOCK_ROWS],
-    high: [f32; BLOCK_ROWS],
+    bounds: &'a Bounds,
 }
 
-impl Bounds {
-    /// Whether any upper bound may reach `floor`: never wrongly no.
-    pub(super) fn any_reaches(&self, floor: f32) -> bool {
-        self.high.iter().fold(false, |any, &high| any | (high >= floor))
-    }
-
-    /// Row, lower and upper bound of each.
-    pub(super) fn each(&self) -> impl Iterator<Item = (usize, f32, f32)> {
-        let bounds = self.low.iter().zip(&self.high).take(self.rows);
-        (self.first_row..).zip(bounds).map(|(row, (&low, &high))| (row, low, high))
+impl Block<'_> {
+    /// Row, lower and upper bound of those rows whose upper bound reaches `floor`.
+    pub(super) fn reaching(self, floor: f32) -> impl Iterator<Item = (usize, f32, f32)> {
+        let Bounds { low, high } = self.bounds;
+        let mask = |reaching, row: usize| reaching | u16::from(high[row] >= floor) << row;
+        let mut left = (0..BLOCK_ROWS).fold(0, mask) & (u16::MAX >> (BLOCK_ROWS - self.rows));
+        std::iter::from_fn(move || {
+            let row = left.trailing_zeros() as usize % BLOCK_ROWS;
+            let found = (left != 0).then_some((self.first_row + row, low[row], high[row]));
+            left &= left.wrapping_sub(1);
+            found
+        })
     }
 }
 
@@ -81,88 +73,31 @@ impl Codes {
     }
 
     pub(super) fn query(&self, vector: &[f32]) -> CodedQuery {
-        let scale = largest(vector) / 127.0;
-        let mut codes: Vec<i8> = vector.iter().map(|value| round(value / scale) as i8).collect();
-        let error = distance(vector, scale, codes.iter().map(|&code| code.into()));
-        let shift = 15 * codes.iter().map(|&code| i32::from(code)).sum::<i32>();
-        codes.resize(self.width, 0);
-        // The length of û is at most that of u, 1 within rounding, plus the error.
-        CodedQuery { codes, scale, error, length: 1.0 + 1e-5 + error, shift }
+        CodedQuery::new(vector, self.width)
     }
 
-    /// Calls `see` with the bounds of every row, in order.
-    pub(super) fn scan(&self, kernel: Kernel, query: &CodedQuery, mut see: impl FnMut(&Bounds)) {
+    /// Calls `see` with the bounds of every block of rows, in order.
+    pub(super) fn scan(&self, kernel: Kernel, query: &CodedQuery, mut see: impl FnMut(Block<'_>)) {
         const AT_ONCE: usize = 16;
+        let by = Bounding {
+            factor: query.scale,
+            shift: query.shift,
+            length: query.length,
+            slack: query.error * (1.0 + 1e-5) + (self.width + 16) as f32 * f32::EPSILON,
+        };
         let mut products = [[0; BLOCK_ROWS]; AT_ONCE];
+        let mut bounds = [Bounds { low: [0.0; BLOCK_ROWS], high: [0.0; BLOCK_ROWS] }; AT_ONCE];
         for first in (0..self.scales.len()).step_by(AT_ONCE) {
             let count = kernel.scan(&query.codes, &self.codes, first, &mut products);
-            for (block, products) in (first..).zip(&products[..count]) {
-                see(&self.bounds(query, block, products));
+            let bounds = &mut bounds[..count];
+            kernel.bound(&by, &products[..count], &self.scales[first..], &self.errors[first..], bounds);
+            for (block, bounds) in (first..).zip(&*bounds) {
+                let first_row = block * BLOCK_ROWS;
+                let rows = (self.codes.rows() - first_row).min(BLOCK_ROWS);
+                see(Block { first_row, rows, bounds });
             }
         }
     }
-
-    /// The bounds of a block of which the products are known.
-    fn bounds(&self, query: &CodedQuery, block: usize, products: &[i32; BLOCK_ROWS]) -> Bounds {
-        let slack = query.error * (1.0 + 1e-5) + (self.width + 16) as f32 * f32::EPSILON;
-        let (scales, errors) = (&self.scales[block], &self.errors[block]);
-        let first_row = block * BLOCK_ROWS;
-        let rows = (self.codes.rows() - first_row).min(BLOCK_ROWS);
-        let mut bounds = Bounds { first_row, rows, low: [0.0; BLOCK_ROWS], high: [0.0; BLOCK_ROWS] };
-        for row in 0..BLOCK_ROWS {
-            let cosine = (2 * products[row] - query.shift) as f32 * (query.scale * scales[row]);
-            let room = query.length * errors[row] + slack;
-            bounds.low[row] = cosine - room;
-            bounds.high[row] = cosine + room;
-        }
-        bounds
-    }
-}
-
-/// A vector in 4 bits a value.
-struct Coded {
-    codes: Vec<u8>,
-    scale: f32,
-    error: f32,
-}
-
-impl Coded {
-    /// Shares of the range of values that the 16 steps may cover: cutting few large values off makes all others finer.
-    const COVERED: [f32; 4] = [1.0, 0.85, 0.7, 0.55];
-
-    /// The codes of least error.
-    fn new(vector: &[f32]) -> Self {
-        let largest = largest(vector);
-        let [first, others @ ..] = Self::COVERED.map(|share| Self::covering(vector, share * largest));
-        others.into_iter().fold(first, |best, other| if other.error < best.error { other } else { best })
-    }
-
-    /// Codes of steps from `-most` to `most`.
-    fn covering(vector: &[f32], most: f32) -> Self {
-        let scale = (most / 15.0).max(f32::MIN_POSITIVE);
-        let code = |value: &f32| round((value / scale + 15.0) / 2.0).clamp(0.0, 15.0) as u8;
-        let codes: Vec<u8> = vector.iter().map(code).collect();
-        let error = distance(vector, scale, codes.iter().map(|&code| 2 * i32::from(code) - 15));
-        Self { codes, scale, error }
-    }
-}
-
-fn largest(vector: &[f32]) -> f32 {
-    vector.iter().fold(f32::MIN_POSITIVE, |max, value| max.max(value.abs()))
-}
-
-/// To a nearest integer, of values below 2^22; `f32::round` is a call where no instruction can be counted on.
-fn round(value: f32) -> f32 {
-    const ROUNDER: f32 = 12_582_912.0;
-    (value + ROUNDER) - ROUNDER
-}
-
-/// `‖v − v̂‖` for `v̂ = scale · integers`, rounded up.
-fn distance(vector: &[f32], scale: f32, integers: impl Iterator<Item = i32>) -> f32 {
-    let square =
-        |(&value, integer): (&f32, i32)| (f64::from(value) - f64::from(integer) * f64::from(scale)).powi(2);
-    let squares: f64 = vector.iter().zip(integers).map(square).sum();
-    (squares.sqrt() * (1.0 + 1e-6)) as f32 + f32::MIN_POSITIVE
 }
 
 /// Puts the value of the next row.

@@ -20,6 +20,9 @@ pub struct Flat {
 }
 
 impl Flat {
+    /// Rows that are fetched while others are compared.
+    const AHEAD: usize = 4;
+
     /// An empty table of vectors of `dims` values.
     pub fn new(kernel: Kernel, dims: usize) -> Self {
         Self { kernel, rows: Rows::new(dims), codes: Codes::new(dims) }
@@ -71,7 +74,10 @@ impl Flat {
         if open.len() > k {
             open.select_nth_unstable_by(k, |a, b| b.0.total_cmp(&a.0));
         }
-        for (high, row) in open {
+        for (at, &(high, row)) in open.iter().enumerate() {
+            if let Some(&(_, soon)) = open.get(at + Self::AHEAD).filter(|soon| soon.0 >= best.floor()) {
+                Kernel::prefetch(self.rows.get(soon));
+            }
             if high >= best.floor() {
                 best.offer(Neighbor {
                     id: self.rows.id(row),
@@ -87,14 +93,9 @@ impl Flat {
         let mut lows = Best::new(k);
         let mut open = Vec::new();
         let mut floor = lows.floor();
-        self.codes.scan(self.kernel, &self.codes.query(query), |bounds| {
-            if !bounds.any_reaches(floor) {
-                return;
-            }
-            for (row, low, high) in bounds.each() {
-                if high >= floor {
-                    open.push((high, row));
-                }
+        self.codes.scan(self.kernel, &self.codes.query(query), |block| {
+            for (row, low, high) in block.reaching(floor) {
+                open.push((high, row));
                 if low > floor {
                     lows.offer(Neighbor { id: row as u64, cosine: low });
                     floor = lows.floor();

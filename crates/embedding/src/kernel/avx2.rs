@@ -7,7 +7,7 @@ use std::arch::x86_64::{
 
 use super::interleaved::{BLOCK_ROWS, BlockLine};
 use super::linear::{Line, Linear, each_tile};
-use super::plain::{self, AttentionScratch, Heads, Norm};
+use super::plain::{self, AttentionScratch, Bounding, Bounds, Heads, Norm};
 
 /// Declares functions compiled for AVX2 that do what `plain` says.
 macro_rules! for_avx2 {
@@ -39,6 +39,14 @@ for_avx2! {
     fn dot(a: &[f32], b: &[f32]) -> f32 = plain::dot::<true>;
     /// Dot products of codes.
     fn scan(query: &[i8], lines: &[BlockLine], out: &mut [[i32; BLOCK_ROWS]]) = plain::scan;
+    /// Bounds of blocks of rows.
+    fn bound(
+        by: &Bounding,
+        products: &[[i32; BLOCK_ROWS]],
+        scales: &[[f32; BLOCK_ROWS]],
+        errors: &[[f32; BLOCK_ROWS]],
+        out: &mut [Bounds]
+    ) = plain::bound;
 }
 
 const COLUMNS: usize = 16;

@@ -5,7 +5,7 @@
 use super::choice::{Family, Kernel};
 use super::interleaved::{BLOCK_ROWS, DEPTH, Interleaved};
 use super::linear::{Activations, Linear, Weights};
-use super::plain::{self, AttentionScratch, Heads, Norm};
+use super::plain::{self, AttentionScratch, Bounding, Bounds, Heads, Norm};
 use super::portable;
 #[cfg(target_arch = "x86_64")]
 use super::{amx, avx2, avx512, bf16, vnni};
@@ -157,5 +157,35 @@ impl Kernel {
                 portable: plain::scan(query, lines, out)),
         }
         count
+    }
+
+    /// Bounds of as many blocks as all slices have.
+    pub(crate) fn bound(
+        self,
+        by: &Bounding,
+        products: &[[i32; BLOCK_ROWS]],
+        scales: &[[f32; BLOCK_ROWS]],
+        errors: &[[f32; BLOCK_ROWS]],
+        out: &mut [Bounds],
+    ) {
+        by_family!(self,
+            avx512: avx512::bound(by, products, scales, errors, out),
+            avx2: avx2::bound(by, products, scales, errors, out),
+            portable: plain::bound(by, products, scales, errors, out));
+    }
+
+    /// Asks for values that will be read soon. Changes nothing but the time it takes.
+    pub(crate) fn prefetch(values: &[f32]) {
+        #[cfg(target_arch = "x86_64")]
+        for line in values.chunks(16) {
+            #[expect(unsafe_code, reason = "an intrinsic that takes a pointer")]
+            // SAFETY: every x86-64 CPU has the instruction, and it reads nothing that a program could see.
+            unsafe {
+                use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+                _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = values;
     }
 }

@@ -44,4 +44,4 @@ mod vnni;
 pub use choice::{Kernel, KernelChoice, KernelError};
 pub(crate) use interleaved::{BLOCK_ROWS, Interleaved};
 pub(crate) use linear::{Activations, Linear};
-pub(crate) use plain::{AttentionScratch, Heads, Norm};
+pub(crate) use plain::{AttentionScratch, Bounding, Bounds, Heads, Norm};

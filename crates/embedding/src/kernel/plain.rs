@@ -301,3 +301,36 @@ pub(super) fn scan(query: &[i8], lines: &[BlockLine], out: &mut [[i32; BLOCK_ROW
         *out = lanes!(BLOCK_ROWS, |i| sums[4 * i] + sums[4 * i + 1] + sums[4 * i + 2] + sums[4 * i + 3]);
     }
 }
+
+/// What turns a product into bounds: `factor · scale · (2 · product - shift)`, give or take `length · error + slack`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounding {
+    pub(crate) factor: f32,
+    pub(crate) shift: i32,
+    pub(crate) length: f32,
+    pub(crate) slack: f32,
+}
+
+/// Lower and upper bounds of the rows of a block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) low: [f32; BLOCK_ROWS],
+    pub(crate) high: [f32; BLOCK_ROWS],
+}
+
+/// Bounds of each block, from products, scales and errors of its rows.
+#[inline(always)]
+pub(super) fn bound(
+    by: &Bounding,
+    products: &[[i32; BLOCK_ROWS]],
+    scales: &[[f32; BLOCK_ROWS]],
+    errors: &[[f32; BLOCK_ROWS]],
+    out: &mut [Bounds],
+) {
+    for (((out, products), scales), errors) in out.iter_mut().zip(products).zip(scales).zip(errors) {
+        let middle: Lanes = lanes!(|i| (2 * products[i] - by.shift) as f32 * (by.factor * scales[i]));
+        let room: Lanes = lanes!(|i| by.length * errors[i] + by.slack);
+        out.low = lanes!(|i| middle[i] - room[i]);
+        out.high = lanes!(|i| middle[i] + room[i]);
+    }
+}

@@ -5,11 +5,11 @@
 //! to 66,000 inputs. The offset of a row adds `offset · Σ weights` of each column, known when packing.
 
 use std::arch::x86_64::{
-    __m512i, _mm_storeu_si128, _mm512_add_epi32, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtps_epi32,
-    _mm512_cvtusepi32_epi8, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_load_si512, _mm512_loadu_ps,
-    _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_max_ps, _mm512_reduce_min_ps,
-    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_srli_epi16,
-    _mm512_storeu_ps, _mm512_storeu_si512, _mm512_sub_ps,
+    __m512i, _MM_HINT_T0, _mm_prefetch, _mm_storeu_si128, _mm512_add_epi32, _mm512_and_si512,
+    _mm512_cvtepi32_ps, _mm512_cvtps_epi32, _mm512_cvtusepi32_epi8, _mm512_dpbusd_epi32, _mm512_fmadd_ps,
+    _mm512_load_si512, _mm512_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_max_ps,
+    _mm512_reduce_min_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
+    _mm512_srli_epi16, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_sub_ps,
 };
 
 use super::interleaved::{BLOCK_ROWS, BlockLine, DEPTH};
@@ -185,8 +185,11 @@ fn scan_block(query: &[i8], lines: &[BlockLine], out: &mut [i32; BLOCK_ROWS]) {
     let mut sums = [[_mm512_setzero_si512(); 2]; 2];
     for (lines, query) in lines.as_chunks::<2>().0.iter().zip(query.as_chunks::<{ 2 * DEPTH }>().0) {
         for (part, [low, high]) in sums.iter_mut().enumerate() {
+            let line = lines[part].0.as_ptr();
+            // The processor's own prefetching ends with a page.
+            _mm_prefetch::<_MM_HINT_T0>(line.wrapping_add(2048).cast());
             // SAFETY: a line is 64 bytes, aligned to 64.
-            let bytes = unsafe { _mm512_load_si512(lines[part].0.as_ptr().cast()) };
+            let bytes = unsafe { _mm512_load_si512(line.cast()) };
             let codes =
                 [_mm512_and_si512(bytes, half), _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), half)];
             *low = _mm512_dpbusd_epi32(*low, codes[0], four(query, DEPTH * part));
