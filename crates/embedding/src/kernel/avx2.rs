@@ -5,8 +5,9 @@ use std::arch::x86_64::{
     _mm256_storeu_ps,
 };
 
+use super::interleaved::{BLOCK_ROWS, BlockLine};
 use super::linear::{Line, Linear, each_tile};
-use super::plain::{self, AttentionScratch, Heads, Norm};
+use super::plain::{self, AttentionScratch, Bounding, Bounds, Heads, Norm};
 
 /// Declares functions compiled for AVX2 that do what `plain` says.
 macro_rules! for_avx2 {
@@ -37,7 +38,15 @@ for_avx2! {
     /// Dot product.
     fn dot(a: &[f32], b: &[f32]) -> f32 = plain::dot::<true>;
     /// Dot products of codes.
-    fn scan(query: &[u8], codes: &[i8], out: &mut [i32]) = plain::scan;
+    fn scan(query: &[i8], lines: &[BlockLine], out: &mut [[i32; BLOCK_ROWS]]) = plain::scan;
+    /// Bounds of blocks of rows.
+    fn bound(
+        by: &Bounding,
+        products: &[[i32; BLOCK_ROWS]],
+        scales: &[[f32; BLOCK_ROWS]],
+        errors: &[[f32; BLOCK_ROWS]],
+        out: &mut [Bounds]
+    ) = plain::bound;
 }
 
 const COLUMNS: usize = 16;

@@ -2,7 +2,8 @@
 
 use half::bf16;
 
-use super::plain::{self, AttentionScratch, Heads, Norm};
+use super::interleaved::{BLOCK_ROWS, BlockLine};
+use super::plain::{self, AttentionScratch, Bounding, Bounds, Heads, Norm};
 
 /// Declares functions compiled for AVX-512 that do what `plain` says.
 macro_rules! for_avx512 {
@@ -35,5 +36,13 @@ for_avx512! {
     /// Dot product.
     fn dot(a: &[f32], b: &[f32]) -> f32 = plain::dot::<true>;
     /// Dot products of codes.
-    fn scan(query: &[u8], codes: &[i8], out: &mut [i32]) = plain::scan;
+    fn scan(query: &[i8], lines: &[BlockLine], out: &mut [[i32; BLOCK_ROWS]]) = plain::scan;
+    /// Bounds of blocks of rows.
+    fn bound(
+        by: &Bounding,
+        products: &[[i32; BLOCK_ROWS]],
+        scales: &[[f32; BLOCK_ROWS]],
+        errors: &[[f32; BLOCK_ROWS]],
+        out: &mut [Bounds]
+    ) = plain::bound;
 }

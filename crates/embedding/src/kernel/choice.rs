@@ -3,12 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(target_arch = "x86_64")]
+use super::amx;
+
 /// What the configuration may ask for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KernelChoice {
     /// The fastest that this CPU has.
     #[default]
     Auto,
+    /// int8 by AMX.
+    Amx,
     /// int8 by AVX-512 VNNI.
     Vnni,
     /// bf16 by AVX-512 BF16.
@@ -27,6 +32,8 @@ pub struct Kernel(pub(super) Family);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
     #[cfg(target_arch = "x86_64")]
+    Amx,
+    #[cfg(target_arch = "x86_64")]
     Vnni,
     #[cfg(target_arch = "x86_64")]
     Bf16,
@@ -39,7 +46,7 @@ pub(super) enum Family {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KernelError {
     /// The name is none of ours.
-    #[error("kernel `{0}` is unknown: expected auto, vnni, bf16, avx2 or portable")]
+    #[error("kernel `{0}` is unknown: expected auto, amx, vnni, bf16, avx2 or portable")]
     Unknown(String),
     /// The CPU lacks what the kernel needs.
     #[error("kernel `{kernel}` needs {needs}, which this CPU lacks: choose `auto`")]
@@ -54,7 +61,7 @@ pub enum KernelError {
 impl Kernel {
     /// The kernel asked for, or the fastest one.
     ///
-    /// - Result: `auto` takes the first of vnni, bf16, avx2, portable that this CPU has; it never fails.
+    /// - Result: `auto` takes the first of amx, vnni, bf16, avx2, portable that this CPU has; it never fails.
     /// - Errors: a kernel asked for by name that the CPU lacks. A configuration error: never retried.
     pub fn choose(choice: KernelChoice) -> Result<Self, KernelError> {
         match choice {
@@ -67,7 +74,7 @@ impl Kernel {
 
     /// The fastest kernel of this CPU.
     pub fn fastest() -> Self {
-        let order = [KernelChoice::Vnni, KernelChoice::Bf16, KernelChoice::Avx2];
+        let order = [KernelChoice::Amx, KernelChoice::Vnni, KernelChoice::Bf16, KernelChoice::Avx2];
         order.into_iter().find_map(Self::named).unwrap_or(Self(Family::Portable))
     }
 
@@ -80,9 +87,11 @@ impl Kernel {
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl");
+        let vnni = avx512 && is_x86_feature_detected!("avx512vnni");
         let (family, present) = match choice {
             KernelChoice::Auto => return Some(Self::fastest()),
-            KernelChoice::Vnni => (Family::Vnni, avx512 && is_x86_feature_detected!("avx512vnni")),
+            KernelChoice::Amx => (Family::Amx, vnni && amx::is_present()),
+            KernelChoice::Vnni => (Family::Vnni, vnni),
             KernelChoice::Bf16 => (Family::Bf16, avx512 && is_x86_feature_detected!("avx512bf16")),
             KernelChoice::Avx2 => (Family::Avx2, avx2),
             KernelChoice::Portable => (Family::Portable, true),
@@ -100,6 +109,8 @@ impl Kernel {
     pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
+            Family::Amx => "amx",
+            #[cfg(target_arch = "x86_64")]
             Family::Vnni => "vnni",
             #[cfg(target_arch = "x86_64")]
             Family::Bf16 => "bf16",
@@ -113,7 +124,7 @@ impl Kernel {
     pub fn arithmetic(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Family::Vnni => "int8",
+            Family::Amx | Family::Vnni => "int8",
             #[cfg(target_arch = "x86_64")]
             Family::Bf16 => "bf16",
             #[cfg(target_arch = "x86_64")]
@@ -125,10 +136,11 @@ impl Kernel {
 
 impl KernelChoice {
     /// Every choice, the default first.
-    pub const ALL: [Self; 5] = [Self::Auto, Self::Vnni, Self::Bf16, Self::Avx2, Self::Portable];
+    pub const ALL: [Self; 6] = [Self::Auto, Self::Amx, Self::Vnni, Self::Bf16, Self::Avx2, Self::Portable];
 
     pub(super) fn needs(self) -> &'static str {
         match self {
+            Self::Amx => "amx-int8 with the system's leave, and what vnni needs",
             Self::Vnni => "avx512f, avx512bw, avx512dq, avx512vl and avx512vnni",
             Self::Bf16 => "avx512f, avx512bw, avx512dq, avx512vl and avx512bf16",
             Self::Avx2 => "avx2 and fma",
@@ -141,6 +153,7 @@ impl fmt::Display for KernelChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Auto => "auto",
+            Self::Amx => "amx",
             Self::Vnni => "vnni",
             Self::Bf16 => "bf16",
             Self::Avx2 => "avx2",

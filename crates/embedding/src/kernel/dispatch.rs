@@ -3,11 +3,12 @@
 //! Shapes: widths of rows are multiples of 32, widths of heads multiples of 16; lengths are asserted by the callees.
 
 use super::choice::{Family, Kernel};
+use super::interleaved::{BLOCK_ROWS, DEPTH, Interleaved};
 use super::linear::{Activations, Linear, Weights};
-use super::plain::{self, AttentionScratch, Heads, Norm};
+use super::plain::{self, AttentionScratch, Bounding, Bounds, Heads, Norm};
 use super::portable;
 #[cfg(target_arch = "x86_64")]
-use super::{avx2, avx512, bf16, vnni};
+use super::{amx, avx2, avx512, bf16, vnni};
 
 /// Picks the function of a family. A family is only ever made after its features were seen on this CPU.
 macro_rules! by_family {
@@ -16,7 +17,7 @@ macro_rules! by_family {
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "`Kernel::choose` has seen the features")]
             // SAFETY: `Kernel::choose` makes these families only on a CPU that has AVX-512 F, BW, DQ, VL and FMA.
-            Family::Vnni | Family::Bf16 => unsafe { $avx512 },
+            Family::Amx | Family::Vnni | Family::Bf16 => unsafe { $avx512 },
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "`Kernel::choose` has seen the features")]
             // SAFETY: `Kernel::choose` makes this family only on a CPU that has AVX2 and FMA.
@@ -33,7 +34,7 @@ impl Kernel {
         assert!(inputs.is_multiple_of(32) && bias.len().is_multiple_of(32), "widths are multiples of 32");
         let weights = match self.0 {
             #[cfg(target_arch = "x86_64")]
-            Family::Vnni => Weights::int8(inputs, weights),
+            Family::Amx | Family::Vnni => Weights::int8(inputs, weights),
             #[cfg(target_arch = "x86_64")]
             Family::Bf16 => Weights::bf16(inputs, weights),
             #[cfg(target_arch = "x86_64")]
@@ -50,8 +51,18 @@ impl Kernel {
         match &layer.weights {
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "`Kernel::choose` has seen the features")]
-            Weights::Int8(weights) if self.0 == Family::Vnni => {
-                // SAFETY: `Kernel::choose` makes this family only on a CPU that has AVX-512 with VNNI.
+            Weights::Int8(weights) if self.0 == Family::Amx && amx::can_multiply(layer) => {
+                // SAFETY: `Kernel::choose` makes this family only on a CPU that has AVX-512 with VNNI, and AMX with
+                // the system's leave.
+                unsafe {
+                    vnni::quantize(x, layer.inputs, scratch);
+                    amx::linear(layer, weights, scratch, y);
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[expect(unsafe_code, reason = "`Kernel::choose` has seen the features")]
+            Weights::Int8(weights) if matches!(self.0, Family::Amx | Family::Vnni) => {
+                // SAFETY: `Kernel::choose` makes these families only on a CPU that has AVX-512 with VNNI.
                 unsafe {
                     vnni::quantize(x, layer.inputs, scratch);
                     vnni::linear(layer, weights, scratch, y);
@@ -118,18 +129,63 @@ impl Kernel {
             portable: plain::dot::<false>(a, b))
     }
 
-    /// `Σ query · code` of each row of `codes`, exactly. The query's length is a multiple of 64.
-    pub(crate) fn scan(self, query: &[u8], codes: &[i8], out: &mut [i32]) {
-        assert!(query.len().is_multiple_of(64) && codes.len() == query.len() * out.len(), "whole rows");
+    /// `Σ query · code` of each row, exactly, for the blocks from `first` on, as many as `out` has room for.
+    ///
+    /// - Result: how many blocks there were. Lanes beyond the last row mean nothing.
+    pub(crate) fn scan(
+        self,
+        query: &[i8],
+        codes: &Interleaved,
+        first: usize,
+        out: &mut [[i32; BLOCK_ROWS]],
+    ) -> usize {
+        let lines = codes.blocks(first, out.len());
+        let count = lines.len() * DEPTH / query.len();
+        let out = &mut out[..count];
+        assert!(
+            query.len().is_multiple_of(2 * DEPTH) && lines.len() * DEPTH == query.len() * count,
+            "whole blocks"
+        );
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "`Kernel::choose` has seen the features")]
-            // SAFETY: `Kernel::choose` makes this family only on a CPU that has AVX-512 with VNNI.
-            Family::Vnni => unsafe { vnni::scan(query, codes, out) },
+            // SAFETY: `Kernel::choose` makes these families only on a CPU that has AVX-512 with VNNI.
+            Family::Amx | Family::Vnni => unsafe { vnni::scan(query, lines, out) },
             _ => by_family!(self,
-                avx512: avx512::scan(query, codes, out),
-                avx2: avx2::scan(query, codes, out),
-                portable: plain::scan(query, codes, out)),
+                avx512: avx512::scan(query, lines, out),
+                avx2: avx2::scan(query, lines, out),
+                portable: plain::scan(query, lines, out)),
         }
+        count
+    }
+
+    /// Bounds of as many blocks as all slices have.
+    pub(crate) fn bound(
+        self,
+        by: &Bounding,
+        products: &[[i32; BLOCK_ROWS]],
+        scales: &[[f32; BLOCK_ROWS]],
+        errors: &[[f32; BLOCK_ROWS]],
+        out: &mut [Bounds],
+    ) {
+        by_family!(self,
+            avx512: avx512::bound(by, products, scales, errors, out),
+            avx2: avx2::bound(by, products, scales, errors, out),
+            portable: plain::bound(by, products, scales, errors, out));
+    }
+
+    /// Asks for values that will be read soon. Changes nothing but the time it takes.
+    pub(crate) fn prefetch(values: &[f32]) {
+        #[cfg(target_arch = "x86_64")]
+        for line in values.chunks(16) {
+            #[expect(unsafe_code, reason = "an intrinsic that takes a pointer")]
+            // SAFETY: every x86-64 CPU has the instruction, and it reads nothing that a program could see.
+            unsafe {
+                use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+                _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = values;
     }
 }

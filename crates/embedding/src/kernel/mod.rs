@@ -2,12 +2,13 @@
 //!
 //! | kernel | weights | needs | arithmetic |
 //! |---|---|---|---|
+//! | `amx` | those of `vnni` | AMX int8, AVX-512 VNNI, Linux | `int8` |
 //! | `vnni` | int8, a scale a column; activations u8, a scale and an offset a row | AVX-512 VNNI | `int8` |
 //! | `bf16` | bf16; activations bf16 | AVX-512 BF16 | `bf16` |
 //! | `avx2` | f32 | AVX2, FMA | `f32-fma` |
 //! | `portable` | f32 | nothing | `f32` |
 //!
-//! Only the product of two matrices and the scan of int8 codes are written with intrinsics. All else is plain
+//! Only the product of two matrices and the scan of 4-bit codes are written with intrinsics. All else is plain
 //! Rust in fixed order of summation, compiled once more with the instructions of each family (`avx512`, `avx2`),
 //! so one kernel gives the same bits on every CPU that has it. Results of different kernels differ slightly:
 //! [`Kernel::arithmetic`] names which of them a vector came from.
@@ -16,6 +17,9 @@
 //! instructions that [`Kernel::choose`] has seen on this CPU, and to read operands by pointer within lengths
 //! asserted just before.
 
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "assembly: tiles have no stable intrinsics")]
+mod amx;
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "intrinsics that read by pointer")]
 mod avx2;
@@ -27,6 +31,7 @@ mod avx512;
 mod bf16;
 mod choice;
 mod dispatch;
+mod interleaved;
 mod linear;
 mod plain;
 mod portable;
@@ -37,5 +42,6 @@ mod tests;
 mod vnni;
 
 pub use choice::{Kernel, KernelChoice, KernelError};
+pub(crate) use interleaved::{BLOCK_ROWS, Interleaved};
 pub(crate) use linear::{Activations, Linear};
-pub(crate) use plain::{AttentionScratch, Heads, Norm};
+pub(crate) use plain::{AttentionScratch, Bounding, Bounds, Heads, Norm};

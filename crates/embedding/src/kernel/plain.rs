@@ -9,6 +9,8 @@
 
 use half::bf16;
 
+use super::interleaved::{BLOCK_ROWS, BlockLine, DEPTH};
+
 pub(super) const LANES: usize = 16;
 type Lanes = [f32; LANES];
 
@@ -285,13 +287,50 @@ pub(super) fn dot<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
     sum(folded) + rest
 }
 
-/// `Σ query · code` of each row, exactly. `codes` holds `out.len()` rows as long as the query.
+/// `Σ query · code` of each row, exactly. `lines` holds `out.len()` blocks of rows as long as the query.
 #[inline(always)]
-pub(super) fn scan(query: &[u8], codes: &[i8], out: &mut [i32]) {
-    for (row, out) in codes.chunks_exact(query.len()).zip(out) {
-        *out = 0;
-        for (&q, &code) in query.iter().zip(row) {
-            *out += i32::from(q) * i32::from(code);
+pub(super) fn scan(query: &[i8], lines: &[BlockLine], out: &mut [[i32; BLOCK_ROWS]]) {
+    for (lines, out) in lines.chunks_exact(query.len() / DEPTH).zip(out) {
+        let mut sums = [0_i32; 4 * BLOCK_ROWS];
+        for (line, query) in lines.iter().zip(query.as_chunks::<DEPTH>().0) {
+            for i in 0..4 * BLOCK_ROWS {
+                let (low, high) = (i16::from(line.0[i] & 0xf), i16::from(line.0[i] >> 4));
+                sums[i] += i32::from(i16::from(query[i % 4]) * low + i16::from(query[i % 4 + 4]) * high);
+            }
         }
+        *out = lanes!(BLOCK_ROWS, |i| sums[4 * i] + sums[4 * i + 1] + sums[4 * i + 2] + sums[4 * i + 3]);
+    }
+}
+
+/// What turns a product into bounds: `factor · scale · (2 · product - shift)`, give or take `length · error + slack`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounding {
+    pub(crate) factor: f32,
+    pub(crate) shift: i32,
+    pub(crate) length: f32,
+    pub(crate) slack: f32,
+}
+
+/// Lower and upper bounds of the rows of a block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) low: [f32; BLOCK_ROWS],
+    pub(crate) high: [f32; BLOCK_ROWS],
+}
+
+/// Bounds of each block, from products, scales and errors of its rows.
+#[inline(always)]
+pub(super) fn bound(
+    by: &Bounding,
+    products: &[[i32; BLOCK_ROWS]],
+    scales: &[[f32; BLOCK_ROWS]],
+    errors: &[[f32; BLOCK_ROWS]],
+    out: &mut [Bounds],
+) {
+    for (((out, products), scales), errors) in out.iter_mut().zip(products).zip(scales).zip(errors) {
+        let middle: Lanes = lanes!(|i| (2 * products[i] - by.shift) as f32 * (by.factor * scales[i]));
+        let room: Lanes = lanes!(|i| by.length * errors[i] + by.slack);
+        out.low = lanes!(|i| middle[i] - room[i]);
+        out.high = lanes!(|i| middle[i] + room[i]);
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::choice::{Kernel, KernelChoice, KernelError};
-use super::{Activations, AttentionScratch, Heads, Norm};
+use super::{Activations, AttentionScratch, BLOCK_ROWS, Heads, Interleaved, Norm};
 
 /// The kernels that this machine has; those it lacks are said.
 fn kernels() -> Vec<Kernel> {
@@ -38,7 +38,7 @@ fn norm(a: &[f32]) -> f64 {
 
 /// Rows, inputs, outputs, and operands of that shape.
 fn products() -> impl Strategy<Value = (usize, usize, usize, Vec<f32>, Vec<f32>, Vec<f32>)> {
-    (1_usize..40, 1_usize..4, 1_usize..4).prop_flat_map(|(rows, inputs, outputs)| {
+    (1_usize..70, 1_usize..5, 1_usize..4).prop_flat_map(|(rows, inputs, outputs)| {
         let (inputs, outputs) = (32 * inputs, 32 * outputs);
         (
             Just(rows),
@@ -66,6 +66,19 @@ proptest! {
                 let room = tolerance(kernel) * (norm(x) * norm(w) + 1.0);
                 prop_assert!((f64::from(y) - expected).abs() < room, "{}: {y} for {expected}", kernel.name());
             }
+        }
+    }
+
+    #[test]
+    fn kernels_of_one_arithmetic_give_the_same_bits((rows, inputs, outputs, x, weights, bias) in products()) {
+        let product = |kernel: &Kernel| {
+            let layer = kernel.pack(inputs, &weights, bias.clone());
+            let mut y = vec![f32::NAN; rows * outputs];
+            kernel.linear(&layer, &x, &mut y, &mut Activations::default());
+            y.into_iter().map(f32::to_bits).collect::<Vec<u32>>()
+        };
+        for pair in kernels().windows(2).filter(|pair| pair[0].arithmetic() == pair[1].arithmetic()) {
+            prop_assert_eq!(product(&pair[0]), product(&pair[1]), "{} {}", pair[0].name(), pair[1].name());
         }
     }
 
@@ -130,16 +143,30 @@ proptest! {
     }
 
     #[test]
-    fn scan_is_exact(
-        query in prop::collection::vec(any::<u8>(), 128),
-        codes in (0_usize..11).prop_flat_map(|rows| prop::collection::vec(any::<i8>(), rows * 128)),
+    fn scan_is_exact_whatever_rows_came_and_went(
+        query in prop::collection::vec(any::<i8>(), 48),
+        rows in prop::collection::vec(prop::collection::vec(0_u8..16, 48), 0..70),
+        removed in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
     ) {
-        let products = |row: &[i8]| query.iter().zip(row).map(|(&q, &code)| i32::from(q) * i32::from(code)).sum();
-        let expected: Vec<i32> = codes.chunks(128).map(products).collect();
+        let (mut codes, mut rows) = (Interleaved::new(48), rows);
+        rows.iter().for_each(|row| codes.push(row));
+        for at in removed.into_iter().take(rows.len()) {
+            let at = at.index(rows.len());
+            rows.swap_remove(at);
+            codes.swap_remove(at);
+        }
+        prop_assert_eq!(codes.rows(), rows.len());
+        let product = |row: &Vec<u8>| query.iter().zip(row).map(|(&q, &code)| i32::from(q) * i32::from(code)).sum();
+        let expected: Vec<i32> = rows.iter().map(product).collect();
         for kernel in kernels() {
-            let mut found = vec![0; expected.len()];
-            kernel.scan(&query, &codes, &mut found);
-            prop_assert_eq!(&found, &expected);
+            let mut found = Vec::new();
+            let mut room = [[0; BLOCK_ROWS]; 2];
+            while found.len() < rows.len() {
+                let count = kernel.scan(&query, &codes, found.len() / BLOCK_ROWS, &mut room);
+                found.extend_from_slice(room[..count].as_flattened());
+            }
+            prop_assert_eq!(found.len(), rows.len().next_multiple_of(BLOCK_ROWS));
+            prop_assert_eq!(&found[..rows.len()], &expected, "{}", kernel.name());
         }
     }
 }

@@ -5,23 +5,26 @@
 //! to 66,000 inputs. The offset of a row adds `offset · Σ weights` of each column, known when packing.
 
 use std::arch::x86_64::{
-    __m512i, _mm_storeu_si128, _mm512_add_epi32, _mm512_cvtepi32_ps, _mm512_cvtps_epi32,
-    _mm512_cvtusepi32_epi8, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_load_si512, _mm512_loadu_ps,
-    _mm512_loadu_si512, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_add_epi32,
-    _mm512_reduce_max_ps, _mm512_reduce_min_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
-    _mm512_storeu_ps, _mm512_sub_ps,
+    __m512i, _MM_HINT_T0, _mm_prefetch, _mm_storeu_si128, _mm512_add_epi32, _mm512_and_si512,
+    _mm512_cvtepi32_ps, _mm512_cvtps_epi32, _mm512_cvtusepi32_epi8, _mm512_dpbusd_epi32, _mm512_fmadd_ps,
+    _mm512_load_si512, _mm512_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_max_ps,
+    _mm512_reduce_min_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
+    _mm512_srli_epi16, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_sub_ps,
 };
 
+use super::interleaved::{BLOCK_ROWS, BlockLine, DEPTH};
 use super::linear::{Activations, Codes, Line, Linear, each_tile};
 
-const COLUMNS: usize = 32;
+/// Columns of a panel.
+pub(super) const COLUMNS: usize = 32;
 
-/// Rounds each row of `width` to 8 bits between its least and its greatest value.
+/// Rounds each row of `width` to 8 bits between its least and its greatest value. There is room for whole blocks of
+/// 16 rows of codes; those beyond the last row mean nothing.
 ///
 /// # Safety
 /// The CPU has AVX-512 F and VNNI.
 pub(super) unsafe fn quantize(x: &[f32], width: usize, out: &mut Activations) {
-    out.codes.resize(x.len(), 0);
+    out.codes.resize((x.len() / width).next_multiple_of(16) * width, 0);
     out.ranges.clear();
     for (row, codes) in x.chunks_exact(width).zip(out.codes.chunks_exact_mut(width)) {
         // SAFETY: the caller vouches for the features.
@@ -59,16 +62,8 @@ fn quantize_row(row: &[f32], codes: &mut [u8]) -> (f32, f32) {
 /// # Safety
 /// The CPU has AVX-512 F and VNNI.
 pub(super) unsafe fn linear(layer: &Linear, weights: &Codes, x: &Activations, y: &mut [f32]) {
-    let steps = layer.inputs / 4;
     each_tile(x.ranges.len(), layer.inputs, layer.outputs / COLUMNS, |panel, row, left| {
-        let tile = Tile {
-            layer,
-            weights,
-            lines: &weights.lines[panel * steps * 2..][..steps * 2],
-            codes: &x.codes[row * layer.inputs..],
-            ranges: &x.ranges[row..],
-            column: panel * COLUMNS,
-        };
+        let tile = Tile::new(layer, weights, x, panel, row);
         let y = &mut y[row * layer.outputs..];
         // SAFETY: the caller vouches for the features.
         unsafe {
@@ -84,37 +79,62 @@ pub(super) unsafe fn linear(layer: &Linear, weights: &Codes, x: &Activations, y:
 }
 
 /// One panel of a layer, and activations from its first row on.
-struct Tile<'a> {
+pub(super) struct Tile<'a> {
     layer: &'a Linear,
     weights: &'a Codes,
-    lines: &'a [Line<i8, 64>],
-    codes: &'a [u8],
+    pub(super) lines: &'a [Line<i8, 64>],
+    pub(super) codes: &'a [u8],
     ranges: &'a [(f32, f32)],
     column: usize,
 }
 
-impl Tile<'_> {
+impl<'a> Tile<'a> {
+    pub(super) fn new(
+        layer: &'a Linear,
+        weights: &'a Codes,
+        x: &'a Activations,
+        panel: usize,
+        row: usize,
+    ) -> Self {
+        let lines = layer.inputs / 4 * 2;
+        Tile {
+            layer,
+            weights,
+            lines: &weights.lines[panel * lines..][..lines],
+            codes: &x.codes[row * layer.inputs..],
+            ranges: &x.ranges[row..],
+            column: panel * COLUMNS,
+        }
+    }
+
     /// Computes `R` rows into `y`, which begins with the first of them. Returns `R`.
     #[target_feature(enable = "avx512f,avx512vnni")]
     fn compute<const R: usize>(&self, y: &mut [f32]) -> usize {
-        for (r, sums) in self.sums::<R>().into_iter().enumerate() {
-            let (scale, offset) = self.ranges[r];
+        for (row, sums) in self.sums::<R>().into_iter().enumerate() {
             for (half, sum) in sums.into_iter().enumerate() {
-                let at = self.column + 16 * half;
-                let (bias, scales) = (&self.layer.bias[at..][..16], &self.weights.scales[at..][..16]);
-                let column_sums = &self.weights.sums[at..][..16];
-                let y: &mut [f32] = &mut y[r * self.layer.outputs + at..][..16];
-                // SAFETY: all four slices hold 16 values.
-                unsafe {
-                    let scales = _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_loadu_ps(scales.as_ptr()));
-                    let column_sums = _mm512_loadu_ps(column_sums.as_ptr());
-                    let base = _mm512_loadu_ps(bias.as_ptr());
-                    let base = _mm512_fmadd_ps(_mm512_set1_ps(offset), column_sums, base);
-                    _mm512_storeu_ps(y.as_mut_ptr(), _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scales, base));
-                }
+                self.finish(row, half, sum, y);
             }
         }
         R
+    }
+
+    /// Turns the sums of a row's 16 columns into values of `y`.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn finish(&self, row: usize, half: usize, sums: __m512i, y: &mut [f32]) {
+        let (scale, offset) = self.ranges[row];
+        let at = self.column + 16 * half;
+        let (bias, scales) = (&self.layer.bias[at..][..16], &self.weights.scales[at..][..16]);
+        let column_sums = &self.weights.sums[at..][..16];
+        let y: &mut [f32] = &mut y[row * self.layer.outputs + at..][..16];
+        // SAFETY: all four slices hold 16 values.
+        unsafe {
+            let scales = _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_loadu_ps(scales.as_ptr()));
+            let column_sums = _mm512_loadu_ps(column_sums.as_ptr());
+            let base = _mm512_loadu_ps(bias.as_ptr());
+            let base = _mm512_fmadd_ps(_mm512_set1_ps(offset), column_sums, base);
+            _mm512_storeu_ps(y.as_mut_ptr(), _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), scales, base));
+        }
     }
 
     #[inline]
@@ -146,35 +166,45 @@ fn load(line: &Line<i8, 64>) -> __m512i {
     unsafe { _mm512_load_si512(line.0.as_ptr().cast()) }
 }
 
-/// `Σ query · code` of each row, exactly; rows are as long as the query, a multiple of 64.
+/// `Σ query · code` of each row, exactly. `lines` holds `out.len()` blocks of rows as long as the query, a multiple
+/// of 16.
 ///
 /// # Safety
-/// The CPU has AVX-512 F and VNNI.
-pub(super) unsafe fn scan(query: &[u8], codes: &[i8], out: &mut [i32]) {
-    let (rows, rest) = out.as_chunks_mut::<4>();
-    let (long, short) = codes.split_at(rows.len() * 4 * query.len());
-    for (codes, out) in long.chunks_exact(4 * query.len()).zip(rows) {
+/// The CPU has AVX-512 F, BW and VNNI.
+pub(super) unsafe fn scan(query: &[i8], lines: &[BlockLine], out: &mut [[i32; BLOCK_ROWS]]) {
+    for (lines, out) in lines.chunks_exact(query.len() / DEPTH).zip(out) {
         // SAFETY: the caller vouches for the features.
-        *out = unsafe { scan_rows::<4>(query, codes) };
-    }
-    for (codes, out) in short.chunks_exact(query.len()).zip(rest) {
-        // SAFETY: as above.
-        [*out] = unsafe { scan_rows::<1>(query, codes) };
+        unsafe { scan_block(query, lines, out) };
     }
 }
 
-#[target_feature(enable = "avx512f,avx512vnni")]
-fn scan_rows<const R: usize>(query: &[u8], codes: &[i8]) -> [i32; R] {
-    assert!(codes.len() == R * query.len(), "codes are as long as the scan reads");
-    let mut sums = [[_mm512_setzero_si512(); 2]; R];
-    for (step, part) in query.as_chunks::<64>().0.iter().enumerate() {
-        // SAFETY: a part is 64 bytes.
-        let part = unsafe { _mm512_loadu_si512(part.as_ptr().cast()) };
-        for (r, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: 64 codes from r * len + 64 * step on, below R * len, asserted above.
-            let row = unsafe { _mm512_loadu_si512(codes.as_ptr().add(r * query.len() + 64 * step).cast()) };
-            sums[step % 2] = _mm512_dpbusd_epi32(sums[step % 2], part, row);
+/// One block, in four sums, so that an addition need not wait for the one before.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+fn scan_block(query: &[i8], lines: &[BlockLine], out: &mut [i32; BLOCK_ROWS]) {
+    let half = _mm512_set1_epi8(0xf);
+    let mut sums = [[_mm512_setzero_si512(); 2]; 2];
+    for (lines, query) in lines.as_chunks::<2>().0.iter().zip(query.as_chunks::<{ 2 * DEPTH }>().0) {
+        for (part, [low, high]) in sums.iter_mut().enumerate() {
+            let line = lines[part].0.as_ptr();
+            // The processor's own prefetching ends with a page.
+            _mm_prefetch::<_MM_HINT_T0>(line.wrapping_add(2048).cast());
+            // SAFETY: a line is 64 bytes, aligned to 64.
+            let bytes = unsafe { _mm512_load_si512(line.cast()) };
+            let codes =
+                [_mm512_and_si512(bytes, half), _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), half)];
+            *low = _mm512_dpbusd_epi32(*low, codes[0], four(query, DEPTH * part));
+            *high = _mm512_dpbusd_epi32(*high, codes[1], four(query, DEPTH * part + 4));
         }
     }
-    sums.map(|[even, odd]| _mm512_reduce_add_epi32(_mm512_add_epi32(even, odd)))
+    let [even, odd] = sums.map(|[low, high]| _mm512_add_epi32(low, high));
+    // SAFETY: 16 sums.
+    unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), _mm512_add_epi32(even, odd)) };
+}
+
+/// Four codes of the query from `at` on, for every row.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn four(query: &[i8; 2 * DEPTH], at: usize) -> __m512i {
+    let codes = [query[at], query[at + 1], query[at + 2], query[at + 3]];
+    _mm512_set1_epi32(i32::from_le_bytes(codes.map(i8::cast_unsigned)))
 }

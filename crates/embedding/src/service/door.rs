@@ -171,3 +171,21 @@ impl Door {
         Counters { queue_depth: self.queue.len(), cached: self.cache.len(), ..self.counters }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_lone_text_waits_for_others_only_if_told_to() {
+        let by_default = ServiceSettings::default();
+        let gathering =
+            ServiceSettings { gather_max: Duration::from_secs(3_600), ..ServiceSettings::default() };
+        let mut door = Door::new(&by_default);
+        assert!(matches!(door.admit(CacheKey::new("", ""), "text", 0), Ticket::Waits(_)));
+        let queued_at = door.queue[0].queued_at;
+        assert_eq!(door.gathers_until(&by_default), Some(queued_at), "leaves at once");
+        assert!(door.gathers_until(&gathering) > Some(queued_at));
+    }
+}

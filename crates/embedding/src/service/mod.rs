@@ -9,8 +9,8 @@
 //!   answered.
 //! - **S6** an engine that fails or panics costs an answer to the texts it failed on, nothing else.
 //!
-//! While workers are busy the next batch gathers by itself; an idle worker may wait up to `gather_max` for more
-//! texts to share a batch.
+//! While workers are busy the next batch gathers by itself, and an idle worker takes what waits already. Only if
+//! `gather_max` is set does it wait for more texts to share a batch.
 
 mod batch;
 mod counters;

@@ -19,7 +19,8 @@ pub struct ServiceSettings {
     pub batch_texts_max: usize,
     /// Tokens in one batch, estimated as a quarter of the bytes; one text may exceed it alone.
     pub batch_tokens_max: usize,
-    /// How long a text may wait for others to share its batch, while a worker is free.
+    /// How long a text may wait for others to share its batch, while a worker is free. Zero takes what waits
+    /// already: while workers are busy batches gather by themselves, and a lone caller pays nothing.
     pub gather_max: Duration,
     /// Vectors kept in the cache, some 1.7 KB each at 384 dimensions.
     pub cache_entries_max: NonZeroUsize,
@@ -35,7 +36,7 @@ impl Default for ServiceSettings {
             queue_bytes_max: 16 << 20,
             batch_texts_max: 32,
             batch_tokens_max: 512,
-            gather_max: Duration::from_millis(2),
+            gather_max: Duration::ZERO,
             cache_entries_max: NonZeroUsize::MIN.saturating_add(19_999),
             cache_ttl_ms: Cache::TTL_MS,
         }

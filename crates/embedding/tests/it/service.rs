@@ -166,6 +166,27 @@ fn s4_who_waits_too_long_is_let_go_and_its_text_leaves_the_queue() {
 }
 
 #[test]
+fn what_waits_already_shares_a_batch() {
+    let (engine, service) = start(settings());
+    engine.hold(true);
+    let first = call(&service, &["first"]);
+    engine.wait_entered(1);
+    let others = ["a", "b", "c"].map(|text| {
+        thread::spawn({
+            let service = Arc::clone(&service);
+            move || service.embed(&[text], 0, LONG)
+        })
+    });
+    until(&service, |counters| counters.queue_depth == 3);
+    engine.hold(false);
+    assert!(first.join().unwrap()[0].is_ok());
+    for other in others {
+        assert!(other.join().unwrap()[0].is_ok());
+    }
+    assert_eq!(service.counters().batches, 2);
+}
+
+#[test]
 fn s5_after_a_stop_nobody_waits() {
     let (engine, service) = start(settings());
     engine.hold(true);
