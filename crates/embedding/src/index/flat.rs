@@ -1,12 +1,13 @@
 //! Exact search: every row is looked at.
 //!
 //! One pass over 4-bit codes bounds each row's cosine from both sides (`codes`). A row can be among the `k` nearest
-//! only if its upper bound reaches the `k`-th best lower bound; those few are compared in f32. So the result is
-//! exactly that of f32 (N3), at an eighth of the memory read.
+//! only if its upper bound reaches the `k`-th best lower bound. If those are many, four bits more narrow the
+//! bounds; what is left is compared in f32. So the result is exactly that of f32 (N3), at an eighth of the memory read, or a
+//! quarter where the vectors lie close together.
 
 use super::Neighbor;
 use super::best::Best;
-use super::codes::Codes;
+use super::codes::{Codes, Open};
 use super::rows::Rows;
 use crate::kernel::Kernel;
 use crate::vector::Vector;
@@ -22,6 +23,8 @@ pub struct Flat {
 impl Flat {
     /// Rows that are fetched while others are compared.
     const AHEAD: usize = 4;
+    /// One row in so many is few: to compare them costs less than to narrow their bounds first.
+    const FEW_OF: usize = 32;
 
     /// An empty table of vectors of `dims` values.
     pub fn new(kernel: Kernel, dims: usize) -> Self {
@@ -72,11 +75,11 @@ impl Flat {
         let mut open = self.candidates(query, k);
         // Those that promise most come first: they raise the floor for all others.
         if open.len() > k {
-            open.select_nth_unstable_by(k, |a, b| b.0.total_cmp(&a.0));
+            open.select_nth_unstable_by(k, |a, b| b.high.total_cmp(&a.high));
         }
-        for (at, &(high, row)) in open.iter().enumerate() {
-            if let Some(&(_, soon)) = open.get(at + Self::AHEAD).filter(|soon| soon.0 >= best.floor()) {
-                Kernel::prefetch(self.rows.get(soon));
+        for (at, &Open { row, high, .. }) in open.iter().enumerate() {
+            if let Some(soon) = open.get(at + Self::AHEAD).filter(|soon| soon.high >= best.floor()) {
+                Kernel::prefetch(self.rows.get(soon.row));
             }
             if high >= best.floor() {
                 best.offer(Neighbor {
@@ -88,21 +91,38 @@ impl Flat {
         best.into_neighbors()
     }
 
-    /// Rows that may be among the `k` nearest, with their upper bounds.
-    fn candidates(&self, query: &Vector, k: usize) -> Vec<(f32, usize)> {
+    /// Rows that may be among the `k` nearest.
+    fn candidates(&self, query: &Vector, k: usize) -> Vec<Open> {
+        let query = self.codes.query(query);
         let mut lows = Best::new(k);
         let mut open = Vec::new();
         let mut floor = lows.floor();
-        self.codes.scan(self.kernel, &self.codes.query(query), |block| {
-            for (row, low, high) in block.reaching(floor) {
-                open.push((high, row));
-                if low > floor {
-                    lows.offer(Neighbor { id: row as u64, cosine: low });
+        self.codes.scan(self.kernel, &query, |block| {
+            for row in block.reaching(floor) {
+                open.push(row);
+                if row.low > floor {
+                    lows.offer(Neighbor { id: row.row as u64, cosine: row.low });
                     floor = lows.floor();
                 }
             }
         });
-        open.retain(|&(high, _)| high >= floor);
+        open.retain(|row| row.high >= floor);
+        if open.len() > self.len() / Self::FEW_OF {
+            self.codes.refine(self.kernel, &query, &mut open);
+            let floor = floor_of(&open, k);
+            open.retain(|row| row.high >= floor);
+        }
         open
     }
+}
+
+/// What the `k`-th best of the rows reaches at least.
+fn floor_of(open: &[Open], k: usize) -> f32 {
+    let mut lows = Best::new(k);
+    for row in open {
+        if row.low > lows.floor() {
+            lows.offer(Neighbor { id: row.row as u64, cosine: row.low });
+        }
+    }
+    lows.floor()
 }

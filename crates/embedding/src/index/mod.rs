@@ -13,6 +13,7 @@ mod codes;
 mod flat;
 mod graph;
 mod hnsw;
+mod plane;
 mod rounding;
 mod rows;
 

@@ -42,6 +42,16 @@ impl Coded {
         others.into_iter().fold(first, |best, other| if other.error < best.error { other } else { best })
     }
 
+    /// What the codes leave of the vector: `v − v̂`.
+    pub(super) fn left(&self, vector: &[f32]) -> Vec<f32> {
+        let coded = |code: u8| f64::from(2 * i32::from(code) - 15) * f64::from(self.scale);
+        vector
+            .iter()
+            .zip(&self.codes)
+            .map(|(&value, &code)| (f64::from(value) - coded(code)) as f32)
+            .collect()
+    }
+
     /// Codes of steps from `-most` to `most`.
     fn covering(vector: &[f32], most: f32) -> Self {
         let scale = (most / 15.0).max(f32::MIN_POSITIVE);
