@@ -2,7 +2,7 @@
 //!
 //! A command is lexed, wrappers (`sudo`, `env`, `xargs`, `ssh`, `sh -c` …) are taken off, and the program with
 //! its words is judged by a table. What runs inside (substitutions, `-c` texts, here-documents given to a
-//! shell) is judged the same way, [`DEPTH_MAX`] levels deep.
+//! shell) is judged the same way, `DEPTH_MAX` levels deep.
 //!
 //! Policy: work that no commit holds (`git reset --hard`), history (`push --force`), trees outside of the
 //! temporary folders (`rm -rf`), disks, databases, and resources of clouds and services.
