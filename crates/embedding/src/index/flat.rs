@@ -24,7 +24,7 @@ impl Flat {
     /// Rows that are fetched while others are compared.
     const AHEAD: usize = 4;
     /// One row in so many is few: to compare them costs less than to narrow their bounds first.
-    const FEW_OF: usize = 32;
+    const FEW_OF: usize = 4;
 
     /// An empty table of vectors of `dims` values.
     pub fn new(kernel: Kernel, dims: usize) -> Self {

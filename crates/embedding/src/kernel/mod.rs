@@ -13,9 +13,9 @@
 //! so one kernel gives the same bits on every CPU that has it. Results of different kernels differ slightly:
 //! [`Kernel::arithmetic`] names which of them a vector came from.
 //!
-//! This is the one module of the crate that may use `unsafe`, for two reasons: to call a function compiled for
-//! instructions that [`Kernel::choose`] has seen on this CPU, and to read operands by pointer within lengths
-//! asserted just before.
+//! This is the one module of the crate that may use `unsafe`, for three reasons: to call a function compiled for
+//! instructions that [`Kernel::choose`] has seen on this CPU, to read or fetch operands by pointer within lengths
+//! asserted just before, and to ask for tiles and use them by assembly.
 
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "assembly: tiles have no stable intrinsics")]
