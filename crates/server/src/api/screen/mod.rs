@@ -39,7 +39,7 @@ const STORED_TYPE: &str = "message.user";
         ("event_id" = Option<String>, Query, description = "Given back in the answer"),
         ("content" = Option<String>, Query, description = "The text, if there is no body"),
         ("author_id" = Option<String>, Query, description = "Who wrote it: their recent past counts"),
-        ("store" = Option<bool>, Query, description = "Keep it as an event"),
+        ("store" = Option<String>, Query, description = "true: keep it as an event, if there is no body"),
     ),
     request_body(content((ScreenRequest = "application/json"), (ScreenRequest = "application/x-www-form-urlencoded"))),
     responses(

@@ -30,7 +30,8 @@ pub struct ScreenRequest {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the request in the OpenAPI document; the route reads raw fields")]
 pub struct ScreenBatchRequest {
-    /// The texts.
+    /// The texts, each as for `/v1/risk/screen`. One that breaks a rule is answered in its place.
+    #[schema(value_type = Vec<serde_json::Value>)]
     events: Vec<ScreenRequest>,
 }
 
@@ -84,7 +85,9 @@ pub(super) fn from_fields(fields: &RawFields<'_>, app: &App) -> Result<Text, Vec
             _ => {}
         }
     }
-    if !is_given {
+    if !fields.is_object {
+        reader.refuse_whole("wrong_type", "expected an object");
+    } else if !is_given {
         reader.refuse_missing("content");
     }
     if reader.errors.is_empty() { Ok(found) } else { Err(reader.errors) }
