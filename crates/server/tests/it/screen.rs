@@ -82,7 +82,7 @@ async fn a_text_that_is_missing_or_too_long_is_refused_by_name() {
         (post(), "/content", "required"),
         (post().json(&json!({})), "/content", "required"),
         (post().json(&json!({"content": null})), "/content", "required"),
-        (post().json(&json!(["content"])), "/content", "required"),
+        (post().json(&json!(["content"])), "", "wrong_type"),
         (post().json(&json!({"content": 7})), "/content", "wrong_type"),
         (post().json(&json!({"content": long})), "/content", "too_long"),
         (post().json(&json!({"content": "x", "event_id": 7})), "/event_id", "wrong_type"),
