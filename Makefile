@@ -15,7 +15,7 @@ run: ## serve in development mode on the loopback address
 # What is about the files of the embedded store, and what no store has a part in: not again on PostgreSQL.
 ON_FILES := faults::disk_full faults::every_call faults::failed_sync faults::files faults::logs_nowhere faults::one_process \
 	faults::read_only faults::short_write faults::torn_tail a_failing_disk what_clients_send_is_in_their doctor_finds_a_sound \
-	is_in_no_file is_readable_by_its_owner a_rebuild_counts connections_leave_the_log workspace:: fuzz:: smuggling:: overload:: many:: deploy::
+	is_in_no_file is_readable_by_its_owner a_rebuild_counts connections_leave_the_log a_log_that_finds_no_free workspace:: fuzz:: smuggling:: overload:: many:: deploy::
 
 # Beside a PostgreSQL and a Redis of its own (.ci/servers): install the packages postgresql and redis-server.
 test: ## every test of the workspace, doc tests too; with cargo-nextest where it is installed
