@@ -33,6 +33,11 @@ pub fn stream() -> u64 {
     stream_hash("", Some("labels"))
 }
 
+/// True if a label at position `label`, taken back at `removed`, counts for a text at position `text` (LA1).
+pub fn counts(label: Position, removed: Option<Position>, text: Position) -> bool {
+    label < text && removed.is_none_or(|removed| text <= removed)
+}
+
 /// A labelled text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -71,11 +76,6 @@ impl Exemplar {
             at,
         });
         [Some(Label::Added(Self { removed: None, ..self })), removed].into_iter().flatten()
-    }
-
-    /// True if it counts for a text at `position` (LA1).
-    pub fn counts_at(&self, position: Position) -> bool {
-        self.position < position && self.removed.is_none_or(|removed| position <= removed)
     }
 }
 

@@ -31,3 +31,4 @@ pub mod risk;
 pub mod risk_range;
 pub mod session;
 pub mod time;
+pub mod varint;

@@ -11,6 +11,7 @@
 use std::borrow::Cow;
 
 use crate::event::{Event, Reference};
+use crate::varint;
 
 /// The version this code writes.
 pub const VERSION: u8 = 1;
@@ -88,12 +89,7 @@ pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> Encoded {
 
 fn put(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.push(tag);
-    let mut length = bytes.len();
-    while length >= 0x80 {
-        out.push(length as u8 | 0x80);
-        length >>= 7;
-    }
-    out.push(length as u8);
+    varint::put(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 

@@ -10,6 +10,7 @@
 
 use super::{AuthorPast, Ring, Sent};
 use crate::time::UnixMs;
+use crate::varint::{put, take};
 
 const VERSION: u64 = 1;
 
@@ -69,26 +70,6 @@ fn take_ring<const N: usize>(rest: &mut &[u8]) -> Option<Ring<N>> {
         *slot = (u32::try_from(take(rest)?).ok()?, u32::try_from(take(rest)?).ok()?);
     }
     Some(ring)
-}
-
-fn put(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn take(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = *rest.split_off_first()?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 fn take_u64(rest: &mut &[u8]) -> Option<u64> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use tidegate_domain::assessment::{Category, SimilarExemplar};
 use tidegate_domain::id::Position;
+use tidegate_domain::label;
 use tidegate_embedding::{Index, Kernel, Vector};
 
 /// Neighbours asked for first; twice as many while some of them do not count and there may be more.
@@ -47,8 +48,7 @@ impl Book {
 
     fn category_at(&self, exemplar: Position, position: Position) -> Option<Category> {
         let entry = self.entries.get(&exemplar)?;
-        let counts = exemplar < position && entry.removed.is_none_or(|removed| position <= removed);
-        entry.category.filter(|_| counts)
+        entry.category.filter(|_| label::counts(exemplar, entry.removed, position))
     }
 
     pub(super) fn near(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
 use tidegate_embedding::service::{Counters, EmbeddingService};
 
-use super::{LATENCY_BOUNDS_MS, Make};
+use super::{LATENCY_BOUNDS_MS, Make, raise};
 use crate::screening::EmbeddingTier;
 
 /// What is told of the tier; all zero without a model.
@@ -76,8 +76,4 @@ impl EmbeddingMetrics {
         self.queue_depth.set(counters.queue_depth as i64);
         self.cached.set(counters.cached as i64);
     }
-}
-
-fn raise(metric: &IntCounter, to: u64) {
-    metric.inc_by(to.saturating_sub(metric.get()));
 }

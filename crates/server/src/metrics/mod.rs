@@ -348,6 +348,11 @@ impl Metrics {
     }
 }
 
+/// Brings a counter to what another one says, which only grows.
+fn raise(metric: &IntCounter, to: u64) {
+    metric.inc_by(to.saturating_sub(metric.get()));
+}
+
 /// Makes metrics in a registry.
 struct Make(Registry);
 

@@ -1,12 +1,12 @@
 //! Metrics of the transport, read from its own counters at the moment of asking.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge};
 use tidegate_stream_redis::stats::TransportStats;
 
-use super::Make;
+use super::{Make, raise};
 
 /// What is told of the transport; all zero without one.
 pub(super) struct TransportMetrics {
@@ -46,14 +46,10 @@ impl TransportMetrics {
         for (what, counter) in
             [("published", &stats.published), ("skipped", &stats.skipped), ("received", &stats.received)]
         {
-            raise(&self.entries.with_label_values(&[what]), counter);
+            raise(&self.entries.with_label_values(&[what]), counter.load(Ordering::Relaxed));
         }
-        raise(&self.dead_letters, &stats.dead_letters);
-        raise(&self.errors, &stats.errors);
+        raise(&self.dead_letters, stats.dead_letters.load(Ordering::Relaxed));
+        raise(&self.errors, stats.errors.load(Ordering::Relaxed));
         self.pending.set(stats.waiting.load(Ordering::Relaxed) as i64);
     }
-}
-
-fn raise(metric: &IntCounter, to: &AtomicU64) {
-    metric.inc_by(to.load(Ordering::Relaxed).saturating_sub(metric.get()));
 }

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Row;
 use rusqlite::types::Type;
 use tidegate_domain::assessment::{Flag, Span};
+use tidegate_domain::varint;
 
 use crate::sqlite::unreadable;
 
@@ -20,7 +21,7 @@ pub(super) fn counts(counts: &BTreeMap<String, u64>) -> Vec<u8> {
     let mut out = Vec::with_capacity(24 * counts.len());
     for (event_type, count) in counts {
         put_text(&mut out, event_type);
-        put_varint(&mut out, *count);
+        varint::put(&mut out, *count);
     }
     out
 }
@@ -36,10 +37,10 @@ pub(super) fn flags(flags: &[Flag]) -> Vec<u8> {
     for flag in flags {
         put_text(&mut out, &flag.code);
         out.extend_from_slice(&flag.weight.to_le_bytes());
-        put_varint(&mut out, flag.spans.len() as u64);
+        varint::put(&mut out, flag.spans.len() as u64);
         for span in &flag.spans {
-            put_varint(&mut out, span.start as u64);
-            put_varint(&mut out, span.end as u64);
+            varint::put(&mut out, span.start as u64);
+            varint::put(&mut out, span.end as u64);
         }
     }
     out
@@ -58,11 +59,11 @@ pub(super) fn read<T, C: FromIterator<T>>(
 }
 
 pub(super) fn take_count(rest: &mut &[u8]) -> Option<(String, u64)> {
-    Some((take_text(rest)?, take_varint(rest)?))
+    Some((take_text(rest)?, varint::take(rest)?))
 }
 
 pub(super) fn take_text(rest: &mut &[u8]) -> Option<String> {
-    let length = take_varint(rest)? as usize;
+    let length = varint::take(rest)? as usize;
     let text = rest.split_off(..length)?;
     String::from_utf8(text.to_vec()).ok()
 }
@@ -70,37 +71,17 @@ pub(super) fn take_text(rest: &mut &[u8]) -> Option<String> {
 pub(super) fn take_flag(rest: &mut &[u8]) -> Option<Flag> {
     let code = Cow::Owned(take_text(rest)?);
     let weight = f64::from_le_bytes(*rest.split_off(..8)?.first_chunk()?);
-    let spans = (0..take_varint(rest)?).map(|_| take_span(rest)).collect::<Option<_>>()?;
+    let spans = (0..varint::take(rest)?).map(|_| take_span(rest)).collect::<Option<_>>()?;
     Some(Flag { code, weight, spans })
 }
 
 fn take_span(rest: &mut &[u8]) -> Option<Span> {
-    Some(Span { start: take_varint(rest)? as usize, end: take_varint(rest)? as usize })
+    Some(Span { start: varint::take(rest)? as usize, end: varint::take(rest)? as usize })
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
-    put_varint(out, text.len() as u64);
+    varint::put(out, text.len() as u64);
     out.extend_from_slice(text.as_bytes());
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn take_varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = *rest.split_off_first()?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]
