@@ -65,6 +65,22 @@ impl Evidence {
         Self { amount, at: self.at.max(at) }
     }
 
+    /// This evidence after somebody who had seen `seen` of it says at `at` that it amounts to `score`: what came beside
+    /// `seen` stays. Never below 0, never above the cap.
+    #[must_use]
+    pub fn replace(self, seen: Self, score: RiskScore, at: UnixMs, half_life: HalfLife) -> Self {
+        let at = self.at.max(at);
+        let beside = (self.amount_at(at, half_life) - seen.amount_at(at, half_life)).max(0.0);
+        Self { amount: (beside + Self::of(score)).min(EVIDENCE_MAX), at }
+    }
+
+    /// This evidence, or `floor` where that is more.
+    #[must_use]
+    pub fn at_least(self, floor: Self, half_life: HalfLife) -> Self {
+        let at = self.at.max(floor.at);
+        Self { amount: self.amount_at(at, half_life).max(floor.amount_at(at, half_life)), at }
+    }
+
     /// How much of it is left at `now`.
     pub fn amount_at(self, now: UnixMs, half_life: HalfLife) -> f64 {
         let left = self.amount * half_life.factor(now.0.saturating_sub(self.at.0));
@@ -112,6 +128,18 @@ mod tests {
     }
 
     proptest! {
+        /// AN2: what an analysis has seen is replaced, what came after it stays, and firm findings are its floor.
+        #[test]
+        fn an_analysis_replaces_what_it_has_seen(before in 0.0f64..0.9, after in 0.0f64..0.6, said in 0.0f64..0.6, firm in 0.0f64..0.9) {
+            let seen = Evidence::default().add(risk(before), at(0), H);
+            let now = seen.add(risk(after), at(0), H).replace(seen, risk(said), at(0), H);
+            let expected = 1.0 - (1.0 - after) * (1.0 - said);
+            prop_assert!((now.risk_at(at(0), H).get() - expected).abs() < 1e-6);
+            let floor = Evidence::default().add(risk(firm), at(0), H);
+            let held = now.at_least(floor, H).risk_at(at(0), H).get();
+            prop_assert!((held - expected.max(firm)).abs() < 1e-6);
+        }
+
         #[test]
         fn events_at_one_moment_combine_by_noisy_or(scores in prop::collection::vec(0.0f64..0.6, 0..6)) {
             let evidence = scores.iter().fold(Evidence::default(), |e, s| e.add(risk(*s), at(0), H));
