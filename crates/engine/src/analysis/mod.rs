@@ -33,7 +33,7 @@ pub use asking::Limits;
 pub use cot::CotRunner;
 pub use plan::{Plan, ProjectRules, Rules};
 pub use session::SessionRunner;
-pub use trigger::{Trigger, Wanted};
+pub use trigger::{Trigger, Wanted, WantedCot};
 
 /// Kind of the jobs that analyse sessions.
 pub const SESSION_ANALYSIS: &str = "session_analysis";

@@ -59,6 +59,13 @@ impl Numbers {
     }
 }
 
+impl Decoded<'_> {
+    /// The events, each with the number of its session and its place.
+    pub(super) fn events(&self) -> impl Iterator<Item = (&Event<'_>, Option<usize>, Position)> {
+        self.events.iter().map(|read| (&read.event, read.session, read.receipt.position))
+    }
+}
+
 /// Reads the records; those that cannot be read are parked.
 pub(super) fn decode(records: &[Stored]) -> Decoded<'_> {
     let events = Vec::with_capacity(records.len());

@@ -6,6 +6,7 @@
 
 mod cache;
 mod fold;
+mod wants;
 mod whole_log;
 
 use std::sync::Arc;
@@ -14,16 +15,18 @@ use std::time::{Duration, Instant};
 use tidegate_domain::assessment::{Category, Screener};
 use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{Feed, LogError, Stored, Views, ViewsError};
+use tidegate_domain::ports::{Feed, JobsError, LogError, Stored, Views, ViewsBatch, ViewsError};
 use tidegate_domain::risk::HalfLife;
 use tidegate_domain::session::{Session, SessionKey};
 use tidegate_domain::time::UnixMs;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::analysis::Trigger;
 use crate::labels::{Labels, LabelsError};
 use cache::Cache;
 use fold::{Folded, States};
+use wants::Wants;
 pub use whole_log::WholeLog;
 
 /// Shortest and longest pause before a failed step is tried again.
@@ -84,6 +87,8 @@ enum StepError {
     Views(#[from] ViewsError),
     #[error(transparent)]
     Labels(#[from] LabelsError),
+    #[error(transparent)]
+    Jobs(#[from] JobsError),
 }
 
 /// How long the next batch gathers after one of `events`: the busier, the longer.
@@ -103,6 +108,8 @@ pub struct Parts {
     pub screener: Arc<dyn Screener>,
     /// The labels of the log, which count for the texts after them; `None`: nobody labels.
     pub labels: Option<Arc<Labels>>,
+    /// Asks for analyses of what is folded, before the checkpoint passes it; `None`: nothing is analysed.
+    pub trigger: Option<Arc<Trigger>>,
     /// Hears of each batch.
     pub observer: Arc<dyn Observer>,
     /// How fast session risk fades.
@@ -196,8 +203,9 @@ impl Pipeline {
             return Ok(0);
         }
         let started = Instant::now();
-        let folded = self.fold(&page.records, next).await?;
+        let (folded, wants) = self.fold(&page.records, next).await?;
         let Folded { batch, mut report } = folded;
+        self.enqueue(&wants, &batch).await?;
         if let Err(error) = self.parts.views.commit(&batch).await {
             // The cache may be ahead of what is committed.
             self.sessions.clear();
@@ -210,11 +218,27 @@ impl Pipeline {
         (report.total, report.from, report.next) = (started.elapsed(), from, next);
         self.parts.observer.committed(&report);
         self.checkpoint.send_replace(next);
+        if let Some(trigger) = &self.parts.trigger {
+            trigger.committed();
+        }
         self.parts.feed.folded(next).await;
         Ok(next.0 - from.0)
     }
 
-    async fn fold(&mut self, records: &[Stored], next: Position) -> Result<Folded, StepError> {
+    /// Jobs first, then the checkpoint: a crash between repeats them under the same keys, and loses none. After an error
+    /// the states are loaded anew, for they hold what is not committed.
+    async fn enqueue(&mut self, wants: &Wants, batch: &ViewsBatch) -> Result<(), StepError> {
+        let Some(trigger) = &self.parts.trigger else { return Ok(()) };
+        let sessions = wants.of_sessions(batch, self.parts.half_life);
+        if let Err(error) = trigger.enqueue(&sessions, &wants.cots).await {
+            self.sessions.clear();
+            self.authors.clear();
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    async fn fold(&mut self, records: &[Stored], next: Position) -> Result<(Folded, Wants), StepError> {
         let Parts { views, screener, labels, half_life, .. } = &self.parts;
         if let Some(labels) = labels {
             labels.catch_up(next).await?;
@@ -225,7 +249,8 @@ impl Pipeline {
         let loaded = (views.load_sessions(&new_sessions).await?, views.load_authors(&new_authors).await?);
         let sessions = self.sessions.take(&decoded.sessions, new_sessions.into_iter().zip(loaded.0));
         let authors = self.authors.take(&decoded.authors, new_authors.into_iter().zip(loaded.1));
-        Ok(fold::fold(decoded, States { sessions, authors }, screener.as_ref(), *half_life, next))
+        let wants = self.parts.trigger.as_ref().map_or_else(Wants::default, |_| Wants::of(&decoded));
+        Ok((fold::fold(decoded, States { sessions, authors }, screener.as_ref(), *half_life, next), wants))
     }
 }
 
