@@ -6,7 +6,7 @@
 //!
 //! - `schema`: the tables, and what is done with a file found at start.
 //! - `writer`, `known`, `session_rows`, `authors`, `assessments`, `parked`: one batch in, one transaction.
-//! - `readers`, `session_list`, `sql`: what readers ask for, in bounded work.
+//! - `session_list`, `sql`: what readers ask for, in bounded work.
 //! - `blob`: the bytes of counts, patterns and flags. `dump`: every row as text.
 
 mod assessments;
@@ -15,7 +15,6 @@ mod blob;
 mod dump;
 mod known;
 mod parked;
-mod readers;
 mod schema;
 mod session_list;
 mod session_rows;
@@ -37,8 +36,8 @@ use tidegate_domain::ports::{Assessed, Parked, RiskyPage, SessionPage, Views, Vi
 use tidegate_domain::risk::HalfLife;
 use tidegate_domain::session::{Session, SessionKey};
 
+use crate::readers::Readers;
 use crate::sqlite::{Cause, lock};
-use readers::Readers;
 pub use schema::Start;
 use schema::{Rules, Suspicion};
 use writer::Writer;
