@@ -3,6 +3,7 @@
 pub mod control;
 pub mod event_log;
 pub mod feed;
+pub mod jobs;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod property;

@@ -6,7 +6,7 @@
 //!
 //! - `schema`: the tables, and what is done with a file found at start.
 //! - `writer`, `known`, `session_rows`, `authors`, `assessments`, `analyses`, `parked`: one batch in, one transaction.
-//! - `readers`, `session_list`, `sql`: what readers ask for, in bounded work.
+//! - `session_list`, `sql`: what readers ask for, in bounded work.
 //! - `blob`: the bytes of counts, patterns and flags. `text`: JSON. `dump`: every row as text.
 
 mod analyses;
@@ -16,7 +16,6 @@ mod blob;
 mod dump;
 mod known;
 mod parked;
-mod readers;
 mod schema;
 mod session_list;
 mod session_rows;
@@ -41,8 +40,8 @@ use tidegate_domain::ports::{
 use tidegate_domain::risk::HalfLife;
 use tidegate_domain::session::{Session, SessionKey};
 
+use crate::readers::Readers;
 use crate::sqlite::{Cause, lock};
-use readers::Readers;
 pub use schema::Start;
 use schema::{Rules, Suspicion};
 use writer::Writer;
