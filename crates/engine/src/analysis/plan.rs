@@ -55,6 +55,12 @@ impl Plan {
     pub fn has(&self, kind: AnalysisKind) -> bool {
         std::iter::once(&self.default).chain(self.projects.values()).any(|rules| rules.rules(kind).is_on)
     }
+
+    /// True if no analysis of `kind` asks anybody outside.
+    pub fn is_built_in(&self, kind: AnalysisKind) -> bool {
+        let all = std::iter::once(&self.default).chain(self.projects.values());
+        all.map(|rules| rules.rules(kind)).filter(|rules| rules.is_on).all(|rules| rules.model.is_built_in())
+    }
 }
 
 impl ProjectRules {

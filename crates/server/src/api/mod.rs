@@ -5,6 +5,7 @@ pub mod event_json;
 pub mod events;
 pub mod exemplars;
 mod fields;
+pub mod jobs;
 mod label_body;
 pub mod quarantine;
 pub mod screen;

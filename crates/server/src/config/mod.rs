@@ -12,6 +12,7 @@
 //! Source: ADR 0003.
 
 mod address;
+mod analysis;
 mod aliases;
 mod error;
 mod layers;
@@ -23,11 +24,14 @@ mod sections;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod vendor;
 
 use std::ffi::OsString;
 use std::path::Path;
 
 pub use address::Address;
+pub use analysis::{Analysis, Jobs, ProjectAnalysis, Strategy};
+pub use vendor::Vendor;
 pub use error::ConfigError;
 pub use layers::Origin;
 pub use network::Network;

@@ -296,6 +296,12 @@ impl From<ViewsError> for Problem {
     }
 }
 
+impl From<JobsError> for Problem {
+    fn from(error: JobsError) -> Self {
+        Self::unavailable(error.0.as_ref(), "the jobs' store is unavailable")
+    }
+}
+
 impl From<ControlError> for Problem {
     fn from(error: ControlError) -> Self {
         match &error {

@@ -6,6 +6,7 @@ use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode as SpanStatus;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use tidegate_domain::ports::{AppendError, Appended, Deleted};
+use tidegate_engine::analysis::Report as AnalysisReport;
 use tidegate_engine::pipeline::BatchReport;
 
 use super::{OpenSpan, SpanContext, nanoseconds};
@@ -118,6 +119,18 @@ pub(super) fn of_batch(open: &OpenSpan, report: &BatchReport, links: &[SpanConte
     };
     let links = links.iter().map(link).collect();
     Span { links, ..ended(open, "pipeline.batch", SpanKind::Internal, attributes) }
+}
+
+pub(super) fn of_analysis(open: &OpenSpan, report: &AnalysisReport<'_>) -> Span {
+    let attributes = vec![
+        text("gen_ai.provider.name", report.provider),
+        text("gen_ai.response.model", report.model),
+        number("gen_ai.usage.input_tokens", report.usage.input_tokens),
+        number("gen_ai.usage.output_tokens", report.usage.output_tokens),
+        text("tidegate.analysis.outcome", report.outcome),
+    ];
+    let span = ended(open, format!("analysis.{}", report.kind.name()), SpanKind::Client, attributes);
+    if matches!(report.outcome, "failed" | "refused") { failed(span, report.outcome) } else { span }
 }
 
 pub(super) fn of_retention(open: &OpenSpan, deleted: &Deleted) -> Span {
