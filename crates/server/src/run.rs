@@ -68,7 +68,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let pipelines = Pipelines::start(&config, &stores, &ports, folding, &signals.metrics).await?;
     let jobs = analyses.start(&config, &ports, pipelines.checkpoint(), signals.analysis_observer())?;
     let (stop, roles) = (CancellationToken::new(), config.server.roles.clone());
-    let app = app::assemble(config, ports, tiers, labels, analyses, pipelines.checkpoint(), signals, stop).await?;
+    let app =
+        app::assemble(config, ports, tiers, labels, analyses, pipelines.checkpoint(), signals, stop).await?;
     let app = Arc::new(app);
     if app.config.server.has_role(Role::Api) {
         announce_owner_key(&app).await?;

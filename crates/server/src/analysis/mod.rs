@@ -24,8 +24,8 @@ use crate::masking;
 use crate::pipelines::Background;
 use crate::stores::Ports;
 
-pub use models::NAMES as MODEL_NAMES;
 use models::Models;
+pub use models::NAMES as MODEL_NAMES;
 pub use wait::{Waited, Waiting, sessions_of, wait, wait_for_all};
 
 /// Added to the thread's niceness: below the pipeline's, which others wait for.
@@ -169,7 +169,11 @@ fn plan(config: &Config, models: &Models) -> Plan {
         let name = own.project.as_str().to_owned();
         (name, rules(config, models, Some(own)))
     });
-    Plan { default: rules(config, models, None), projects: projects.collect(), coalesce_ms: ms(all.coalesce_ms) }
+    Plan {
+        default: rules(config, models, None),
+        projects: projects.collect(),
+        coalesce_ms: ms(all.coalesce_ms),
+    }
 }
 
 fn rules(config: &Config, models: &Models, own: Option<&ProjectAnalysis>) -> ProjectRules {

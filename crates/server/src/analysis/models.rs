@@ -16,11 +16,11 @@ use crate::stores::Ports;
 pub const NAMES: [&str; 4] = ["rules", "mock", "openai", "anthropic"];
 
 /// Every list of models that the settings name, set up once.
-pub struct Models(HashMap<Vec<String>, Arc<dyn ThreatModel>>);
+pub(super) struct Models(HashMap<Vec<String>, Arc<dyn ThreatModel>>);
 
 impl Models {
     /// Sets up what the settings name. Errors: a vendor's settings cannot work.
-    pub fn open(config: &Config, ports: &Ports) -> anyhow::Result<Self> {
+    pub(super) fn open(config: &Config, ports: &Ports) -> anyhow::Result<Self> {
         let mut single: HashMap<String, Arc<dyn ThreatModel>> = HashMap::new();
         let mut lists = HashMap::new();
         for names in named(config) {
@@ -65,12 +65,12 @@ fn in_order(mut models: Vec<Arc<dyn ThreatModel>>) -> Option<Arc<dyn ThreatModel
 
 fn model(name: &str, config: &Config, ports: &Ports) -> anyhow::Result<Arc<dyn ThreatModel>> {
     let vendor = |api, vendor: &Vendor| {
-        let settings = vendor.settings(api)?;
+        let settings = vendor.settings(api).map_err(anyhow::Error::msg)?;
         let judge = tidegate_providers::open(name, &settings, ports.clock.clone(), ports.entropy.clone());
         Ok(Arc::new(judge.with_context(|| format!("[{name}]"))?) as Arc<dyn ThreatModel>)
     };
     match name {
-        "rules" => Ok(Arc::new(RulesModel::new())),
+        "rules" => Ok(Arc::new(RulesModel::new().context("rules")?)),
         "mock" => Ok(Arc::new(MockModel)),
         "openai" => vendor(Api::Openai, &config.openai),
         "anthropic" => vendor(Api::Anthropic, &config.anthropic),

@@ -100,7 +100,8 @@ pub async fn list(
     let from = params.parsed("cursor", "the nextCursor of a page", |text| {
         tidegate_domain::filter::EventCursor::decode(text).map(|cursor| cursor.position)
     });
-    let before = params.parsed("jobsCursor", "the nextJobsCursor of a page", |text| text.parse().ok().map(JobId));
+    let before =
+        params.parsed("jobsCursor", "the nextJobsCursor of a page", |text| text.parse().ok().map(JobId));
     params.finish()?;
     let mut jobs = app.jobs.dead(caller.project(), before, limit + 1).await?;
     let has_more = jobs.len() > limit;

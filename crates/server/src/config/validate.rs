@@ -7,14 +7,14 @@ use std::hash::Hash;
 use tidegate_domain::assessment::Category;
 use tidegate_embedding::KernelChoice;
 use tidegate_engine::intake::RegexMask;
-use tidegate_screening::Settings;
 use tidegate_providers::settings::Api;
+use tidegate_screening::Settings;
 use toml::Value;
 
 use super::layers::Origins;
 use super::{
-    Access, Address, Analysis, Config, ConfigError, Device, Embedding, Masking, Origin, Role, Screening, Server,
-    Telemetry, Vendor, print,
+    Access, Address, Analysis, Config, ConfigError, Device, Embedding, Masking, Origin, Role, Screening,
+    Server, Telemetry, Vendor, print,
 };
 use crate::analysis::MODEL_NAMES;
 use crate::otlp::Endpoint;
@@ -146,7 +146,8 @@ fn out_of_range(key: &str, value: &Value) -> Option<Broken> {
     match *value {
         Value::Integer(number) => {
             let has_unit = |units: &[&str]| units.iter().any(|unit| key.ends_with(unit));
-            let may_be_zero = MAY_BE_ZERO.contains(&key) || has_unit(&RATE_LIMIT) || has_unit(&MAY_BE_ZERO_UNITS);
+            let may_be_zero =
+                MAY_BE_ZERO.contains(&key) || has_unit(&RATE_LIMIT) || has_unit(&MAY_BE_ZERO_UNITS);
             let min = i64::from(!may_be_zero);
             let own = LARGEST.iter().find(|(name, _)| *name == key);
             let of_unit = LARGEST_OF_UNIT.iter().find(|(unit, _)| key.ends_with(unit));
@@ -296,7 +297,7 @@ fn vendor(section: &str, api: Api, vendor: &Vendor) -> Option<Broken> {
         Ok(settings) => settings,
         Err(fault) => {
             let key = format!("{section}.base_url");
-            return Some(Broken::new(&key, vendor.base_url.as_str(), format!("{:#}", fault.root_cause())));
+            return Some(Broken::new(&key, vendor.base_url.as_str(), fault));
         }
     };
     let fault = settings.check().err()?;

@@ -1,6 +1,5 @@
 //! `[openai]` and `[anthropic]`.
 
-use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tidegate_providers::settings::{Api, ModelSettings};
 
@@ -45,13 +44,13 @@ pub struct Vendor {
 }
 
 impl Vendor {
-    /// The same as whoever calls it wants it. Errors: `base_url` is no address.
-    pub fn settings(&self, api: Api) -> anyhow::Result<ModelSettings> {
-        let base_url = (!self.base_url.is_empty()).then(|| self.base_url.parse()).transpose();
+    /// The same as whoever calls it wants it. Errors: what is wrong with `base_url`.
+    pub fn settings(&self, api: Api) -> Result<ModelSettings, String> {
+        let base_url = (!self.base_url.is_empty()).then(|| self.base_url.parse()).transpose()?;
         let key = self.api_key.expose();
         Ok(ModelSettings {
             api,
-            base_url: base_url.context("base_url")?,
+            base_url,
             api_key: (!key.is_empty()).then(|| self.api_key.clone()),
             model: self.model.clone(),
             temperature: self.temperature,

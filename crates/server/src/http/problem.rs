@@ -5,7 +5,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidegate_domain::fault::FieldError;
-use tidegate_domain::ports::{AppendError, ControlError, LogError, ViewsError};
+use tidegate_domain::ports::{AppendError, ControlError, JobsError, LogError, ViewsError};
 use tidegate_engine::labelling::LabellingError;
 use tidegate_engine::labels::LabelsError;
 use tidegate_engine::query::QueryError;

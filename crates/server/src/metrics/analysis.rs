@@ -1,7 +1,6 @@
 //! Metrics of jobs and of the analyses that they run.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec};
 use tidegate_domain::ports::JobStats;
@@ -13,7 +12,8 @@ use super::{Make, Metrics};
 use crate::otlp::Tracer;
 
 /// Rules answer within a millisecond, vendors within a minute.
-const ANALYSIS_BOUNDS_S: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.05, 0.25, 1.0, 2.5, 5.0, 15.0, 60.0];
+const ANALYSIS_BOUNDS_S: [f64; 12] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.05, 0.25, 1.0, 2.5, 5.0, 15.0, 60.0];
 const WAIT_BOUNDS_S: [f64; 9] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0];
 
 /// What is told of jobs and analyses.
@@ -54,15 +54,27 @@ impl AnalysisMetrics {
                 "Price of analyses by the configured rates, in millionths of a US dollar.",
                 &by_model,
             )?,
-            settled: make.counters("jobs_settled_total", "Runs of jobs, by outcome.", &["kind", "outcome"])?,
-            retries: make.counters("jobs_retries_total", "Runs of jobs that were not the first.", &["kind"])?,
+            settled: make.counters(
+                "jobs_settled_total",
+                "Runs of jobs, by outcome.",
+                &["kind", "outcome"],
+            )?,
+            retries: make.counters(
+                "jobs_retries_total",
+                "Runs of jobs that were not the first.",
+                &["kind"],
+            )?,
             waited: make.histograms(
                 "jobs_wait_seconds",
                 "From the first request for a job to the start of a run.",
                 &WAIT_BOUNDS_S,
                 &["kind"],
             )?,
-            jobs: make.gauges("jobs", "Jobs by state: waiting, active, delayed, failed.", &["kind", "state"])?,
+            jobs: make.gauges(
+                "jobs",
+                "Jobs by state: waiting, active, delayed, failed.",
+                &["kind", "state"],
+            )?,
             oldest_due: make.gauges(
                 "jobs_oldest_due_seconds",
                 "Age of the oldest job that is due and held by nobody.",

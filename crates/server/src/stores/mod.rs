@@ -13,7 +13,9 @@ use tidegate_store_postgres::rates::PostgresRateLimiter;
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
 
-pub use embedded::{CONTROL_FILE, EmbeddedStores, JOBS_FILE, LOG_DIR, VIEWS_FILE, log_config, open as open_embedded};
+pub use embedded::{
+    CONTROL_FILE, EmbeddedStores, JOBS_FILE, LOG_DIR, VIEWS_FILE, log_config, open as open_embedded,
+};
 pub(crate) use embedded::{RESTORE_MARK, refuse_half_restored};
 pub(crate) use postgres::connect;
 pub use postgres::{PostgresStores, inspect as inspect_postgres, open as open_postgres};

@@ -177,7 +177,8 @@ pub(super) async fn one(
     let mut answer = EventReceipt::new(&receipt, duplicate);
     if waiting != Waiting::No {
         let session = analysis::sessions_of(app, project, vec![receipt.position]).await?.pop();
-        let waited = analysis::wait(app, waiting, session.as_ref().map(|(key, _)| key), receipt.position).await?;
+        let waited =
+            analysis::wait(app, waiting, session.as_ref().map(|(key, _)| key), receipt.position).await?;
         answer.pending = Some(waited == Waited::Pending);
         if waited != Waited::Pending {
             let assessed = app.views.assessments(project, &[receipt.position]).await?;
@@ -185,7 +186,8 @@ pub(super) async fn one(
         }
         if let Waited::Analyzed(verdict) = waited {
             answer.risk_score = Some(verdict.risk_score.get());
-            answer.patterns = Some(verdict.patterns.iter().map(|pattern| pattern.name().to_owned()).collect());
+            answer.patterns =
+                Some(verdict.patterns.iter().map(|pattern| pattern.name().to_owned()).collect());
         }
     }
     Ok(Json(answer).into_response())
