@@ -7,5 +7,6 @@ pub mod feed;
 pub mod postgres;
 pub mod property;
 pub mod rate_limiter;
+pub mod threat_model;
 pub mod views;
 pub mod world;
