@@ -143,7 +143,7 @@ pub async fn no_score_is_below_the_floor<F: Fixture>() {
             let request = session(vec![turn(0, TurnKind::User, text)], floor);
             match fixture.model().analyze_session(&request).await {
                 Ok(answer) => {
-                    assert!(answer.analysis.risk_score >= request.floor, "{text}: {:?}", answer.analysis)
+                    assert!(answer.analysis.risk_score >= request.floor, "{text}: {:?}", answer.analysis);
                 }
                 Err(error) => assert!(!fixture.must_answer(), "{error}"),
             }

@@ -38,7 +38,7 @@ impl Guarded {
         drop(breaker);
         match (was_open, is_open) {
             (false, true) => {
-                tracing::warn!(provider = self.name, "the model failed too often and is left alone")
+                tracing::warn!(provider = self.name, "the model failed too often and is left alone");
             }
             (true, false) => tracing::info!(provider = self.name, "the model answers again"),
             _ => {}

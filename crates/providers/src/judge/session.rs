@@ -291,7 +291,7 @@ mod tests {
         ] {
             match read(text, &request(&["a"])) {
                 Err(error @ ThreatModelError::Answer { .. }) => {
-                    assert!(!error.to_string().contains("hunter2"))
+                    assert!(!error.to_string().contains("hunter2"));
                 }
                 other => panic!("{text}: {:?}", other.map(|checked| checked.analysis)),
             }

@@ -64,16 +64,15 @@ impl Case {
 
     /// The prompt without its code, split at its markers.
     fn reached(&self) -> Option<(String, String)> {
-        let seen = self.vendor.seen().pop()?;
+        let mut seen = self.vendor.seen().pop()?;
         let user = seen.body["messages"].as_array()?.last()?["content"].as_str()?.to_owned();
         let lines: Vec<_> = user.lines().collect();
         let markers: Vec<_> = (0..lines.len()).filter(|at| lines[*at].starts_with("<<<")).collect();
         let [begin, end] = markers[..] else { panic!("{} markers in {user}", markers.len()) };
         let code = |at: usize| lines[at].split_once(' ').unwrap().1;
         assert_eq!(code(begin), code(end));
-        let mut trusted = seen.body.clone();
-        trusted["messages"].as_array_mut()?.pop();
-        let outside = format!("{trusted}{}{}", lines[..begin].concat(), lines[end + 1..].concat());
+        seen.body["messages"].as_array_mut()?.pop();
+        let outside = format!("{}{}{}", seen.body, lines[..begin].concat(), lines[end + 1..].concat());
         Some((outside, lines[begin + 1..end].concat()))
     }
 }

@@ -51,8 +51,8 @@ pub(crate) enum Act {
 
 impl Act {
     /// 200 with `body`.
-    pub(crate) fn ok(body: impl ToString) -> Self {
-        Self::Answer(200, vec![], body.to_string())
+    pub(crate) fn ok(body: impl std::fmt::Display) -> Self {
+        Self::Answer(200, vec![], format!("{body}"))
     }
 
     /// An error without a word.
