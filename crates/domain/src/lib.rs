@@ -11,6 +11,7 @@
 //! - [`author`], [`label`]: what an author wrote lately, and what people said of texts.
 //! - [`rate`]: how many requests a bucket of tokens lets through.
 //! - [`filter`]: what a reader may ask for, and the cursors of pages.
+//! - [`secret`]: text of the settings that is never shown.
 //! - [`ports`]: the traits that stores and screeners implement, each with numbered laws.
 
 pub mod analysis;
@@ -31,6 +32,7 @@ pub mod rate;
 pub mod record;
 pub mod risk;
 pub mod risk_range;
+pub mod secret;
 pub mod session;
 pub mod time;
 pub mod varint;

@@ -8,5 +8,6 @@ pub mod jobs;
 pub mod postgres;
 pub mod property;
 pub mod rate_limiter;
+pub mod threat_model;
 pub mod views;
 pub mod world;

@@ -19,7 +19,6 @@ mod layers;
 mod network;
 mod print;
 mod scalar;
-mod secret;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -35,8 +34,8 @@ pub use vendor::Vendor;
 pub use error::ConfigError;
 pub use layers::Origin;
 pub use network::Network;
-pub use secret::Secret;
 pub use sections::*;
+pub use tidegate_domain::secret::Secret;
 
 use layers::{Layers, Origins};
 

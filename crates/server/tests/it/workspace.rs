@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store-embedded", &["domain"]),
     ("store-postgres", &["domain"]),
     ("stream-redis", &["domain"]),
+    ("providers", &["domain"]),
     ("testkit", &["domain"]),
     ("simulator", &["domain", "screening", "engine", "store-embedded", "testkit"]),
     (
