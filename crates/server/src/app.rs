@@ -102,7 +102,7 @@ impl App {
 
 /// The version of what the pipeline derives: another one means that Views are folded again.
 pub fn fold_version(screener: &dyn Screener) -> String {
-    format!("fold-1/{}", screener.version())
+    format!("fold-2/{}", screener.version())
 }
 
 /// How fast session risk fades.
