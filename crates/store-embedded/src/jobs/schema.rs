@@ -47,8 +47,7 @@ mod tests {
     fn every_commit_is_synced() {
         let dir = tempfile::tempdir().unwrap();
         let connection = open(&dir.path().join("jobs.sqlite")).unwrap();
-        let synchronous: i64 =
-            connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+        let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
         const FULL: i64 = 2;
         assert_eq!(synchronous, FULL);
     }
