@@ -13,10 +13,10 @@
 mod read;
 mod sql;
 
-use async_trait::async_trait;
-use deadpool_postgres::Object;
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
+use deadpool_postgres::Object;
 use tidegate_domain::ports::{
     DeadJob, JobId, JobOutcome, JobStats, Jobs, JobsError, LeasedJob, NewJob, Settled,
 };
