@@ -18,11 +18,7 @@ struct TooNew {
 ///
 /// Two processes may do so at once: each step is one transaction that looks first. Errors: the file cannot be used, or
 /// was written by a newer program; then it is left as it is.
-pub(crate) fn run(
-    file: &'static str,
-    connection: &mut Connection,
-    migrations: &[&str],
-) -> Result<(), Cause> {
+pub(crate) fn run(file: &'static str, connection: &mut Connection, migrations: &[&str]) -> Result<(), Cause> {
     while layout(connection)? < migrations.len() {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let from = layout(&tx)?;

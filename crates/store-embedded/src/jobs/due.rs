@@ -61,7 +61,7 @@ fn running<'a>(jobs: &Connection, kinds: &'a [String]) -> rusqlite::Result<Vec<&
     Ok(running)
 }
 
-/// The first `max` due jobs of one priority, due longest first.
+/// The first `max` due jobs of one priority, due longest first, in the order of the index `jobs_due`.
 fn due(
     tx: &Connection,
     kinds: &[&String],
@@ -74,7 +74,7 @@ fn due(
     }
     let sql = format!(
         "SELECT run_at_ms, id FROM jobs w WHERE kind = ?1 AND priority = ?2 AND run_at_ms <= ?3 AND {IS_FREE}
-         ORDER BY run_at_ms, id LIMIT ?4"
+         ORDER BY run_at_ms LIMIT ?4"
     );
     let mut select = tx.prepare_cached(&sql)?;
     let limit = i64::try_from(max).unwrap_or(i64::MAX);

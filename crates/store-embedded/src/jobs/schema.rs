@@ -10,7 +10,8 @@ use crate::sqlite::{Cause, open_private};
 /// Migration `n` leads from layout `n` to layout `n + 1`. A released one is never changed.
 ///
 /// The long column is the last one, so that the others are read without it. Ids are never given again, after a
-/// deletion neither: `AUTOINCREMENT`.
+/// deletion neither: `AUTOINCREMENT`. `jobs_due` ends in a column that is null in all of it, because without that SQLite
+/// looks into each row to see it.
 const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE kinds(kind TEXT PRIMARY KEY NOT NULL, is_paused INTEGER NOT NULL DEFAULT 0,
         completed INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
@@ -20,7 +21,7 @@ const MIGRATIONS: [&str; 1] = ["
         enqueued_at_ms INTEGER NOT NULL, error TEXT, payload TEXT NOT NULL) STRICT;
     CREATE UNIQUE INDEX jobs_waiting ON jobs(kind, project, key) WHERE leased_until_ms IS NULL;
     CREATE UNIQUE INDEX jobs_held ON jobs(kind, project, key) WHERE leased_until_ms IS NOT NULL;
-    CREATE INDEX jobs_due ON jobs(kind, priority, run_at_ms) WHERE leased_until_ms IS NULL;
+    CREATE INDEX jobs_due ON jobs(kind, priority, run_at_ms, leased_until_ms) WHERE leased_until_ms IS NULL;
     CREATE INDEX jobs_ending ON jobs(leased_until_ms) WHERE leased_until_ms IS NOT NULL;
     CREATE TABLE dead_jobs(id INTEGER PRIMARY KEY, kind TEXT NOT NULL, project TEXT NOT NULL,
         key TEXT NOT NULL, version INTEGER NOT NULL, priority INTEGER NOT NULL, attempts INTEGER NOT NULL,
@@ -47,8 +48,7 @@ mod tests {
     fn every_commit_is_synced() {
         let dir = tempfile::tempdir().unwrap();
         let connection = open(&dir.path().join("jobs.sqlite")).unwrap();
-        let synchronous: i64 =
-            connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+        let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
         const FULL: i64 = 2;
         assert_eq!(synchronous, FULL);
     }

@@ -36,9 +36,8 @@ pub(super) fn settle(tx: &Connection, settled: &[Settled], now: UnixMs) -> rusql
 
 /// Takes a job out of the hand of who holds it under this lease; None if nobody does any longer (J3).
 fn take(tx: &Connection, said: &Settled, now: UnixMs) -> rusqlite::Result<Option<Job>> {
-    let sql = format!(
-        "DELETE FROM jobs WHERE id = ?1 AND lease = ?2 AND leased_until_ms > ?3 RETURNING {COLUMNS}"
-    );
+    let sql =
+        format!("DELETE FROM jobs WHERE id = ?1 AND lease = ?2 AND leased_until_ms > ?3 RETURNING {COLUMNS}");
     let values = params![said.id.0 as i64, said.lease as i64, now.0];
     tx.prepare_cached(&sql)?.query_row(values, Job::read).optional()
 }

@@ -135,9 +135,8 @@ pub(super) fn end_leases(tx: &Connection, now: UnixMs) -> rusqlite::Result<()> {
     }
     let sql = format!("DELETE FROM jobs WHERE leased_until_ms <= ?1 RETURNING {COLUMNS}, leased_until_ms");
     let mut delete = tx.prepare_cached(&sql)?;
-    let ended = delete.query_map([now.0], |row| {
-        Ok(Job { run_at: UnixMs(row.get(12)?), ..Job::read(row)? })
-    })?;
+    let ended =
+        delete.query_map([now.0], |row| Ok(Job { run_at: UnixMs(row.get(12)?), ..Job::read(row)? }))?;
     for job in ended.collect::<rusqlite::Result<Vec<_>>>()? {
         come_back(tx, &job)?;
     }

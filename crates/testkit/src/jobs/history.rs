@@ -5,7 +5,7 @@ use tidegate_domain::ports::{JobId, JobOutcome, Jobs, NewJob, Settled};
 use tidegate_domain::time::UnixMs;
 
 use super::model::Model;
-use super::{Fixture, NOW, as_settled};
+use super::{Fixture, NOW};
 use crate::property;
 
 const KINDS: [&str; 2] = ["session", "cot"];

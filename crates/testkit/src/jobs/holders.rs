@@ -3,9 +3,7 @@
 use tidegate_domain::ports::{JobOutcome, NewJob, Settled};
 use tidegate_domain::time::UnixMs;
 
-use super::{
-    Fixture, KIND, NOW, TTL_MS, as_settled, enqueue, job, lease, lease_one, numbers, retry, settle,
-};
+use super::{Fixture, KIND, NOW, TTL_MS, as_settled, enqueue, job, lease, lease_one, numbers, retry, settle};
 
 /// J3: until its end, and not a moment longer; by this handle or another.
 pub async fn a_job_is_held_by_one_until_its_lease_ends<F: Fixture>() {

@@ -2,9 +2,7 @@
 
 use tidegate_domain::ports::{JobOutcome, NewJob};
 
-use super::{
-    Fixture, KIND, NOW, enqueue, job, lease, lease_one, numbers, retry, settle, stats,
-};
+use super::{Fixture, KIND, NOW, enqueue, job, lease, lease_one, numbers, retry, settle, stats};
 
 /// J1: what waits, is held, is dead, is paused and was counted.
 pub async fn what_was_answered_is_there_after_reopening<F: Fixture>() {

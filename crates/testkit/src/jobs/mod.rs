@@ -14,7 +14,9 @@ use async_trait::async_trait;
 use tidegate_domain::ports::{JobOutcome, JobStats, Jobs, LeasedJob, NewJob, Settled};
 use tidegate_domain::time::UnixMs;
 
-pub use dead::{a_dead_job_is_leased_again_only_when_it_is_revived, the_dead_are_listed_for_their_own_project};
+pub use dead::{
+    a_dead_job_is_leased_again_only_when_it_is_revived, the_dead_are_listed_for_their_own_project,
+};
 pub use history::any_history_follows_the_model;
 pub use holders::{
     a_job_is_held_by_one_until_its_lease_ends, higher_priority_goes_first_then_what_was_due_longest,

@@ -176,7 +176,8 @@ impl Model {
     pub(super) fn stats(&mut self, now: UnixMs) -> Vec<JobStats> {
         self.end_leases(now);
         let of = |(kind, (is_paused, completed)): (&String, &(bool, u64))| {
-            let waiting = || self.waiting.iter().filter(|job| job.new.kind == *kind).map(|job| job.new.run_at);
+            let waiting =
+                || self.waiting.iter().filter(|job| job.new.kind == *kind).map(|job| job.new.run_at);
             let count = |number: usize| number as u64;
             JobStats {
                 kind: kind.clone(),
