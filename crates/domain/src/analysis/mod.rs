@@ -19,7 +19,7 @@ pub use event::{
     Analyzed, COT_ANALYZED, CotAnalyzedData, SESSION_ANALYZED, SessionAnalyzedData, is_reserved,
 };
 pub use session::{Carrier, Pattern, SessionAnalysis, SessionRequest};
-pub use turn::{Turn, TurnKind};
+pub use turn::{Turn, TurnKind, is_cot};
 
 use serde::{Deserialize, Serialize};
 
