@@ -29,6 +29,8 @@ pub const EVIDENCE_MAX: f64 = 6.907_755_278_982_137;
 const RISK_MAX: f64 = 0.999;
 /// Evidence below this is no evidence: risk under a millionth.
 const EVIDENCE_MIN: f64 = 1e-6;
+/// Evidence that is no risk, and yet sorts its session among those that had some.
+const TRACE: f64 = EVIDENCE_MIN / 2.0;
 
 /// How fast risk fades.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +81,12 @@ impl Evidence {
     pub fn at_least(self, floor: Self, half_life: HalfLife) -> Self {
         let at = self.at.max(floor.at);
         Self { amount: self.amount_at(at, half_life).max(floor.amount_at(at, half_life)), at }
+    }
+
+    /// This evidence, or a trace where there is none: no risk, but a rank.
+    #[must_use]
+    pub fn or_trace(self) -> Self {
+        Self { amount: self.amount.max(TRACE), ..self }
     }
 
     /// How much of it is left at `now`.

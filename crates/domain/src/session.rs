@@ -51,7 +51,8 @@ pub struct Verdict {
 /// What is known of a session after some of its events.
 ///
 /// - **SE1** the state is a pure function of the session's events in log order.
-/// - **SE2** only events whose category is not `LOW_RISK` leave evidence and patterns: politeness does not add up.
+/// - **SE2** only events whose category is not `LOW_RISK`, and analyses, leave evidence and patterns: politeness does not
+///   add up. A session with patterns has evidence, a trace at least.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     /// When the first event was recorded.
@@ -132,9 +133,11 @@ impl Session {
         let analysis = &data.analysis;
         let replaced = self.evidence.replace(data.seen, analysis.risk_score, at, half_life);
         self.evidence = replaced.at_least(self.firm, half_life);
-        // Patterns come with evidence (SE2).
+        // Patterns come with evidence (SE2), and stay with a trace of it.
         if self.evidence.amount > 0.0 {
             self.patterns.extend(analysis.patterns.iter().map(|pattern| pattern.name().to_owned()));
+        } else if !self.patterns.is_empty() {
+            self.evidence = self.evidence.or_trace();
         }
         self.verdict = Some(Verdict {
             risk_score: analysis.risk_score,
@@ -302,6 +305,16 @@ mod tests {
         session.apply(&event("a"), UnixMs(0), &toxic(0.95), H);
         let after = session.analyzed(&analysis(0.1, 1, session.evidence), UnixMs(0), H).unwrap();
         assert!((after.get() - 0.95).abs() < 1e-9, "a finding of confidence 0.95 is the floor");
+    }
+
+    #[test]
+    fn a_session_that_is_cleared_keeps_its_patterns_and_a_rank() {
+        let mut session = Session::default();
+        session.apply(&event("a"), UnixMs(0), &toxic(0.6), H);
+        let seen = session.evidence;
+        assert_eq!(session.analyzed(&analysis(0.0, 0, seen), UnixMs(0), H), Some(RiskScore::ZERO));
+        assert_eq!(session.patterns.iter().collect::<Vec<_>>(), ["offensive_language"]);
+        assert!(session.evidence.rank(H).is_some(), "SE2");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{CotAnalysis, SessionAnalysis, Usage};
 use crate::event::Event;
 use crate::id::Position;
+use crate::json;
+use crate::label::storable;
 use crate::risk::Evidence;
 
 /// Type of the event that holds a session's analysis. Reserved: no door takes it.
@@ -67,13 +69,15 @@ pub enum Analyzed {
 }
 
 impl Analyzed {
-    /// What `event` says; `None` if it is no analysis, or not one that the server wrote. Cost: two comparisons for
-    /// any other event.
+    /// What `event` says, in text that every database takes; `None` if it is no analysis, or not one that the server
+    /// wrote. Cost: two comparisons for any other event.
     pub fn of(event: &Event<'_>) -> Option<Self> {
         if !is_reserved(&event.event_type) {
             return None;
         }
         let data = event.data.as_deref()?;
+        let clean = json::change_strings(data, |text| text.contains('\0').then(|| storable(text)));
+        let data = clean.as_deref().unwrap_or(data);
         match &*event.event_type {
             SESSION_ANALYZED => serde_json::from_str(data).ok().map(Self::Session),
             _ => serde_json::from_str(data).ok().map(Self::Cot),
@@ -87,6 +91,14 @@ mod tests {
     use crate::analysis::Pattern;
     use crate::assessment::RiskScore;
     use crate::time::UnixMs;
+
+    #[test]
+    fn no_database_is_given_a_nul() {
+        let data = r#"{"summary":"a\u0000b","eventId":"e","position":1,"model":"m\u0000"}"#;
+        let event = Event { event_type: COT_ANALYZED.into(), data: Some(data.into()), ..Event::default() };
+        let Some(Analyzed::Cot(read)) = Analyzed::of(&event) else { panic!("an analysis") };
+        assert_eq!((&*read.analysis.summary, &*read.model), ("a\u{fffd}b", "m\u{fffd}"));
+    }
 
     #[test]
     fn what_was_written_is_read_back() {

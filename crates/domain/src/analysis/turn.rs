@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::is_reserved;
 use crate::assessment::Assessment;
 use crate::event::Event;
 use crate::id::Position;
@@ -52,9 +53,9 @@ impl TurnKind {
     }
 }
 
-/// True for the type of an event that holds a chain of thought: `cot`, `cot.…`.
+/// True for the type of an event that holds a chain of thought: `cot`, `cot.…`, but not for that of its analysis.
 pub fn is_cot(event_type: &str) -> bool {
-    event_type == "cot" || event_type.starts_with("cot.")
+    (event_type == "cot" || event_type.starts_with("cot.")) && !is_reserved(event_type)
 }
 
 /// An event of a session, with what screening said of it.
@@ -101,6 +102,7 @@ mod tests {
         assert_eq!(TurnKind::of("ChatMessageCreated", Some("assistant")), TurnKind::Assistant);
         assert_eq!(TurnKind::of("cot.step", None), TurnKind::Cot);
         assert_eq!(TurnKind::of("cottage", None), TurnKind::Other);
+        assert_eq!(TurnKind::of("cot.analyzed", None), TurnKind::Other);
         assert_eq!(TurnKind::of("x", Some("tool")), TurnKind::ToolResult);
     }
 }

@@ -4,6 +4,7 @@
 //! makes an ack wait. A failed commit is tried again with the same batch until it goes through or the pipeline is
 //! stopped: nothing is skipped.
 
+mod analyses;
 mod cache;
 mod fold;
 mod wants;

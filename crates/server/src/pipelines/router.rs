@@ -97,8 +97,9 @@ impl Router {
     async fn routed(&self, records: Vec<Stored>) -> Result<Vec<Routed>, StepError> {
         let mut assessed = self.assessments(&records).await?;
         let events = records.into_iter().filter_map(|stored| {
-            let found =
-                FoundEvent { assessed: assessed.remove(&stored.receipt.position), is_screened: true, stored };
+            let assessed = assessed.remove(&stored.receipt.position);
+            // A chain of thought is analysed after it was folded.
+            let found = FoundEvent { assessed, cot_analysis: None, is_screened: true, stored };
             // What cannot be read was parked by the pipeline.
             let event = event_json::render(&found, &self.model_version)?;
             let threshold = self.thresholds.of(&record::decode(&found.stored.bytes).ok()?.project_id);

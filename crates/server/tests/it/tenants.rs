@@ -140,7 +140,7 @@ async fn one_session_id_in_two_projects_is_two_sessions() {
     server.caught_up().await;
     let session = ours.read("/v1/sessions/same").await["session"].clone();
     assert_eq!((&session["eventCount"], &session["currentRiskScore"]), (&json!(3), &json!(0.0)));
-    assert_eq!((&session["currentPatterns"], &session["riskSnapshots"]), (&json!([]), &json!([])));
+    assert_eq!((&session["currentPatterns"], &session["contributions"]), (&json!([]), &json!([])));
     let events = walk::events(&ours, "sessionId=same&limit=2").await;
     let numbers: Vec<_> = events.iter().map(|event| event["data"]["n"].as_u64().unwrap()).collect();
     assert_eq!(numbers, [0, 2, 4]);
