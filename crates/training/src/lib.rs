@@ -20,6 +20,7 @@ mod pack;
 mod platt;
 mod random;
 mod recipe;
+pub mod sessions;
 mod solver;
 mod train;
 mod tune;
