@@ -63,8 +63,16 @@ pub(super) fn instruction_override(scene: &Scene<'_>) -> Option<Finding> {
     let by_user = carriers.len();
     let strength = scene.users().map(|(_, piece)| piece.scores.injection).fold(0.0, f64::max);
     if let (Some(found), true) = (scene.found, scene.tool >= 0.5) {
-        carriers.extend(found.orders.iter().take(4).map(|order| (order.piece, "a tool's text gives orders to the model")));
-        carriers.extend(found.takers.iter().take(4).map(|&nth| (nth, "holds words of that text which the user never said")));
+        carriers.extend(
+            found.orders.iter().take(4).map(|order| (order.piece, "a tool's text gives orders to the model")),
+        );
+        carriers.extend(
+            found
+                .takers
+                .iter()
+                .take(4)
+                .map(|&nth| (nth, "holds words of that text which the user never said")),
+        );
     }
     if carriers.is_empty() && scene.tool < 0.5 {
         return None;
@@ -72,7 +80,9 @@ pub(super) fn instruction_override(scene: &Scene<'_>) -> Option<Finding> {
     let seen = match (by_user > 0, scene.found.map_or(0, |found| found.takers.len())) {
         (true, _) => "the user tells the model to set its instructions aside",
         (false, 0) => "text that a tool returned gives the model orders",
-        (false, _) => "text that a tool returned gives the model orders, and a later step holds words found only there",
+        (false, _) => {
+            "text that a tool returned gives the model orders, and a later step holds words found only there"
+        }
     };
     let evidence = if by_user > 0 { 0.8 * strength } else { 0.0 };
     let found = finding(Pattern::InstructionOverride, strength.max(scene.tool), seen.into(), carriers);
@@ -86,12 +96,16 @@ pub(super) fn gradual_escalation(scene: &Scene<'_>) -> Option<Finding> {
     }
     let (early, late) = asked.split_at(asked.len() / 2);
     let starts_calm = early[0].harm < CALM_MAX && scene.pieces[early[0].piece].scores.risk < SCREENED_MIN;
-    let harmful: Vec<usize> =
-        late.iter().filter(|asked| is_harmful(asked, &scene.pieces[asked.piece])).map(|asked| asked.piece).collect();
+    let harmful: Vec<usize> = late
+        .iter()
+        .filter(|asked| is_harmful(asked, &scene.pieces[asked.piece]))
+        .map(|asked| asked.piece)
+        .collect();
     if !starts_calm || harmful.is_empty() {
         return None;
     }
-    let seen = format!("it begins harmless and the last {} of {} turns ask for more", late.len(), asked.len());
+    let seen =
+        format!("it begins harmless and the last {} of {} turns ask for more", late.len(), asked.len());
     let mut carriers = vec![(early[0].piece, "a harmless beginning")];
     carriers.extend(each(&harmful, "goes further than what came before"));
     let strength = 0.5 + scene.facts.rise / 4.0;
@@ -99,13 +113,14 @@ pub(super) fn gradual_escalation(scene: &Scene<'_>) -> Option<Finding> {
 }
 
 pub(super) fn role_play(scene: &Scene<'_>) -> Option<Finding> {
-    let is_frame = |piece: &Piece<'_>| {
-        piece.has(Cue::RolePlay) || piece.has(Cue::Fiction) || piece.has(Cue::Pretext)
-    };
+    let is_frame =
+        |piece: &Piece<'_>| piece.has(Cue::RolePlay) || piece.has(Cue::Fiction) || piece.has(Cue::Pretext);
     let framed = scene.users().find(|(_, piece)| is_frame(piece)).map(|(nth, _)| nth)?;
     let after = scene.facts.asked.iter().filter(|asked| asked.piece >= framed);
     let harmful: Vec<usize> = after
-        .filter(|asked| is_harmful(asked, &scene.pieces[asked.piece]) || scene.pieces[asked.piece].has(Cue::DropFrame))
+        .filter(|asked| {
+            is_harmful(asked, &scene.pieces[asked.piece]) || scene.pieces[asked.piece].has(Cue::DropFrame)
+        })
         .map(|asked| asked.piece)
         .filter(|&nth| asks_how(&scene.pieces[nth]))
         .collect();
@@ -172,7 +187,8 @@ pub(super) fn social_engineering(scene: &Scene<'_>) -> Option<Finding> {
     if asks.is_empty() || kinds.len() < 2 && !(kinds.len() == 1 && insists) {
         return None;
     }
-    let mut carriers: Vec<(usize, &'static str)> = each(&kinds.concat(), "presses: authority, urgency or sympathy");
+    let mut carriers: Vec<(usize, &'static str)> =
+        each(&kinds.concat(), "presses: authority, urgency or sympathy");
     carriers.extend(each(&asks, "asks for rights or for a check to be skipped"));
     let seen = format!("{} kinds of pressure in place of a right to ask", kinds.len());
     let refused = if scene.facts.refusals() > 0 { 0.35 } else { 0.0 };
@@ -196,11 +212,13 @@ pub(super) fn reconnaissance(scene: &Scene<'_>) -> Option<Finding> {
 }
 
 pub(super) fn policy_probing(scene: &Scene<'_>) -> Option<Finding> {
-    let again: Vec<usize> = scene.facts.asked.iter().filter(|asked| asked.again).map(|asked| asked.piece).collect();
+    let again: Vec<usize> =
+        scene.facts.asked.iter().filter(|asked| asked.again).map(|asked| asked.piece).collect();
     if again.is_empty() || (again.len() < 2 && scene.facts.refusals() < 2 && scene.chat < 0.5) {
         return None;
     }
-    let refused: Vec<usize> = scene.facts.asked.iter().filter(|asked| asked.refused).map(|asked| asked.piece).collect();
+    let refused: Vec<usize> =
+        scene.facts.asked.iter().filter(|asked| asked.refused).map(|asked| asked.piece).collect();
     let mut carriers = each(&refused, "was refused");
     carriers.extend(each(&again, "asks again, in other words, what was refused"));
     let seen = format!("{} requests were refused and {} ask again", refused.len(), again.len());
@@ -212,16 +230,16 @@ pub(super) fn policy_probing(scene: &Scene<'_>) -> Option<Finding> {
 pub(super) fn privilege(scene: &Scene<'_>) -> Option<Finding> {
     let asks = scene.with(Cue::Privilege);
     let times: usize = asks.iter().map(|&nth| scene.pieces[nth].count(Cue::Privilege)).sum();
-    let wants = asks.iter().any(|&nth| scene.pieces[nth].has(Cue::OwnAct) || scene.pieces[nth].has(Cue::Authority));
+    let wants =
+        asks.iter().any(|&nth| scene.pieces[nth].has(Cue::OwnAct) || scene.pieces[nth].has(Cue::Authority));
     let refused = scene.facts.asked.iter().any(|asked| asked.refused && asks.contains(&asked.piece));
     if asks.len() < 2 && !(times >= 2 && (wants || refused)) {
         return None;
     }
     let seen = format!("{} turns ask for rights that the user does not have", asks.len());
     let hides = !scene.with(Cue::Conceal).is_empty();
-    let evidence = 0.05 * asks.len().min(4) as f64
-        + if refused { 0.35 } else { 0.0 }
-        + if hides { 0.25 } else { 0.0 };
+    let evidence =
+        0.05 * asks.len().min(4) as f64 + if refused { 0.35 } else { 0.0 } + if hides { 0.25 } else { 0.0 };
     let strength = 0.3 + evidence;
     let carriers = each(&asks, "asks for rights or for a check to be skipped");
     Some(weighing(evidence, finding(Pattern::PrivilegeEscalation, strength, seen, carriers)))
@@ -262,7 +280,8 @@ pub(super) fn context(scene: &Scene<'_>) -> Option<Finding> {
     shown.sort_unstable();
     shown.dedup();
     let shown = if shown.is_empty() { asked.iter().map(|asked| asked.piece).collect() } else { shown };
-    let seen = "no turn is a finding by itself; a method, a target and hiding it come together over several".into();
+    let seen =
+        "no turn is a finding by itself; a method, a target and hiding it come together over several".into();
     let evidence = match (spread, hidden_aim) {
         (true, true) => 0.5,
         (true, false) => 0.4,

@@ -49,7 +49,8 @@ pub(crate) fn score<'a>(request: &'a SessionRequest, weights: &Weights) -> Score
     };
     let found: Option<Found> = tool::find(&pieces, &weights.heads);
     let tool = found.as_ref().map_or(0.0, |found| weights.tool.probability(&found.features));
-    let findings = patterns::find(&Scene { pieces: &pieces, facts: &facts, found: found.as_ref(), chat, tool, weights });
+    let findings =
+        patterns::find(&Scene { pieces: &pieces, facts: &facts, found: found.as_ref(), chat, tool, weights });
     let moves = findings.iter().fold(1.0, |none, finding| none * (1.0 - finding.evidence));
     let risk = 1.0 - (1.0 - chat) * (1.0 - tool) * moves;
     Scored { pieces, chat, tool, findings, risk }

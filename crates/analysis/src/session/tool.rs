@@ -71,12 +71,15 @@ pub(crate) fn find(pieces: &[Piece<'_>], heads: &Heads) -> Option<Found> {
     if let Some(first) = first {
         about(&pieces[first.piece], first, heads, &user, &mut features);
     }
-    let highest = |score: &dyn Fn(&Piece<'_>) -> f64| tools.iter().map(|&nth| score(&pieces[nth])).fold(0.0, f64::max);
+    let highest =
+        |score: &dyn Fn(&Piece<'_>) -> f64| tools.iter().map(|&nth| score(&pieces[nth])).fold(0.0, f64::max);
     features[3] = highest(&|piece| piece.scores.injection);
     features[4] = highest(&|piece| piece.scores.jailbreak.max(piece.scores.harm));
     features[7] = highest(&|piece| if piece.has(Cue::Override) { 1.0 } else { 0.0 });
     features[11] = highest(&|piece| highest_harm(&piece.reading, heads));
-    features[12] = highest(&|piece| piece.decoded.as_ref().map_or(0.0, |hidden| by_cues(hidden, &(0..hidden.words.len()))));
+    features[12] = highest(&|piece| {
+        piece.decoded.as_ref().map_or(0.0, |hidden| by_cues(hidden, &(0..hidden.words.len())))
+    });
     features[13] = highest(&|piece| {
         crate::text::reading::windows(piece.reading.words.len())
             .map(|window| by_cues(&piece.reading, &window))
@@ -91,7 +94,9 @@ pub(crate) fn find(pieces: &[Piece<'_>], heads: &Heads) -> Option<Found> {
 
 /// The window of a text that is most like an order.
 fn strongest(piece: usize, reading: &Reading, heads: &Heads) -> Option<Order> {
-    let best = reading.windows(heads, Lane::Order).reduce(|best, next| if next.margin > best.margin { next } else { best });
+    let best = reading
+        .windows(heads, Lane::Order)
+        .reduce(|best, next| if next.margin > best.margin { next } else { best });
     best.map(|window| Order { piece, window })
 }
 

@@ -114,7 +114,10 @@ mod tests {
     fn windows_cover_every_word_and_none_is_empty() {
         for words in 0..200 {
             let all: Vec<_> = windows(words).collect();
-            assert!(all.iter().all(|w| w.start < w.end && w.end <= words && w.len() <= WINDOW_WORDS), "{words}");
+            assert!(
+                all.iter().all(|w| w.start < w.end && w.end <= words && w.len() <= WINDOW_WORDS),
+                "{words}"
+            );
             let covered = (0..words).all(|word| all.iter().any(|w| w.contains(&word)));
             assert!(covered, "{words}");
         }

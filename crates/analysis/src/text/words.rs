@@ -103,9 +103,11 @@ fn fold(byte: u8) -> Letter {
 fn wide(text: &str, at: usize) -> (Letter, usize) {
     let Some(character) = text[at..].chars().next() else { return (Letter::Gap, 1) };
     let letter = match character {
-        '\u{2019}' | '\u{2018}' | '\u{200b}'..='\u{200d}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            Letter::Silent
-        }
+        '\u{2019}'
+        | '\u{2018}'
+        | '\u{200b}'..='\u{200d}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' => Letter::Silent,
         '\u{2026}' | '\u{2014}' | '\u{201c}' | '\u{201d}' => Letter::Stop,
         other if other.is_alphanumeric() => {
             Letter::Inner(other.to_lowercase().next().map_or(other as u32, |lower| lower as u32))
@@ -173,9 +175,10 @@ mod tests {
         assert_eq!(texts("Don't stop: go-on, café №5."), ["Don't", "stop", "go", "on", "café", "5"]);
         assert_eq!(words("DON’T")[0].hash, hash_of("dont"));
         assert_eq!(words("7")[0].hash, hash_of("0"));
-        assert_eq!(words("go on. Then stop").iter().map(|w| w.opens).collect::<Vec<_>>(), [
-            true, false, true, false
-        ]);
+        assert_eq!(
+            words("go on. Then stop").iter().map(|w| w.opens).collect::<Vec<_>>(),
+            [true, false, true, false]
+        );
     }
 
     #[test]

@@ -12,8 +12,8 @@
 //! Source: ADR 0003.
 
 mod address;
-mod analysis;
 mod aliases;
+mod analysis;
 mod error;
 mod layers;
 mod network;
@@ -30,12 +30,12 @@ use std::path::Path;
 
 pub use address::Address;
 pub use analysis::{Analysis, Jobs, ProjectAnalysis, Strategy};
-pub use vendor::Vendor;
 pub use error::ConfigError;
 pub use layers::Origin;
 pub use network::Network;
 pub use sections::*;
 pub use tidegate_domain::secret::Secret;
+pub use vendor::Vendor;
 
 use layers::{Layers, Origins};
 

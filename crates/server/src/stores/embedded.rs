@@ -66,6 +66,8 @@ pub fn open(config: &Config, screener: &dyn Screener) -> anyhow::Result<Embedded
         .context("views cannot be opened")?;
     let control = open_control(&dir.join(CONTROL_FILE), log.tail())?;
     let jobs = EmbeddedJobs::open(&dir.join(JOBS_FILE)).context("jobs cannot be opened")?;
+    // The directory's lock says that nobody else runs jobs.
+    jobs.end_leases().context("jobs cannot be opened")?;
     let (views, control, jobs) = (Arc::new(views), Arc::new(control), Arc::new(jobs));
     Ok(EmbeddedStores { log: Arc::new(log), views, control, jobs, _lock: lock })
 }

@@ -50,6 +50,13 @@ impl EmbeddedJobs {
         Ok(Self { writer: Arc::new(Mutex::new(writer)), readers: Arc::new(Readers::new(path)) })
     }
 
+    /// Ends every lease: for the one process that runs jobs, before it leases any. What a process held that is gone need
+    /// not wait for its lease to end. Blocks.
+    pub fn end_leases(&self) -> Result<(), JobsError> {
+        let ended = "UPDATE jobs SET leased_until_ms = 0 WHERE leased_until_ms IS NOT NULL";
+        lock(&self.writer).execute(ended, []).map(drop).map_err(unavailable)
+    }
+
     /// Does `work` on a blocking thread, in one transaction.
     async fn write<T, F>(&self, work: F) -> Result<T, JobsError>
     where

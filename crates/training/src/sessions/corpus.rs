@@ -129,7 +129,9 @@ impl Corpus {
 
 fn session(set: SessionSet, row: Row, screener: &SessionScreener) -> Session {
     let request = request::session_request(&row, screener);
-    let of_kind = |kind: TurnKind| request.turns.iter().filter(move |turn| turn.kind == kind && turn.content != OMITTED);
+    let of_kind = |kind: TurnKind| {
+        request.turns.iter().filter(move |turn| turn.kind == kind && turn.content != OMITTED)
+    };
     let user = of_kind(TurnKind::User).map(|turn| Grams::of(&turn.content)).collect();
     let tool = of_kind(TurnKind::ToolResult)
         .map(|turn| (Grams::of(&turn.content), learn::orders_by_cues(&turn.content)))

@@ -100,7 +100,8 @@ impl Bag<'_> {
                     it_is: self.it_is,
                     weight: self.weight,
                 };
-                let looks = head.map_or(cues.get(nth).copied().unwrap_or(0.0), |head| f64::from(head.margin(&example)));
+                let looks = head
+                    .map_or(cues.get(nth).copied().unwrap_or(0.0), |head| f64::from(head.margin(&example)));
                 (looks, example)
             })
         });

@@ -50,7 +50,9 @@ pub(super) fn validate(corpus: &Corpus, seed: u64) -> SessionValidation {
     validation.templates = left_out(corpus, &folds, &templates, seed);
     let goals = |nth: usize| {
         let row = &corpus.sessions[nth].row;
-        row.injection_task.as_deref().map(|goal| (goal.len() + goal.bytes().map(usize::from).sum::<usize>()).to_string())
+        row.injection_task
+            .as_deref()
+            .map(|goal| (goal.len() + goal.bytes().map(usize::from).sum::<usize>()).to_string())
     };
     validation.goals = left_out(corpus, &folds, &|nth| goals(nth).map(|goal| bucket(&goal)), seed);
     validation.thoughts = validate_thoughts(corpus, seed);
@@ -59,7 +61,11 @@ pub(super) fn validate(corpus: &Corpus, seed: u64) -> SessionValidation {
 
 /// Templates that differ only in the name they use are one.
 fn family(attack_type: &str) -> String {
-    if attack_type.starts_with("important_instructions") { "important_instructions".into() } else { attack_type.into() }
+    if attack_type.starts_with("important_instructions") {
+        "important_instructions".into()
+    } else {
+        attack_type.into()
+    }
 }
 
 fn bucket(goal: &str) -> String {
