@@ -19,7 +19,8 @@ pub struct NewJob {
     pub project: String,
     /// Jobs of one kind, project and key are one job while they wait (J2). 1..=512 bytes.
     pub key: String,
-    /// Of two payloads under one key the one with the higher version stays; the later one if they are equal.
+    /// Of two payloads under one key the one with the higher version stays; the later one if they are equal. At most
+    /// `i64::MAX`; a higher one counts as that.
     pub version: u64,
     /// What the runner must know: JSON, at most [`NewJob::PAYLOAD_MAX_BYTES`].
     pub payload: String,
@@ -152,14 +153,16 @@ pub struct JobsError(#[source] pub Box<dyn Error + Send + Sync>);
 /// - **J2 coalesced**: of one (kind, project, key) at most one job waits. Enqueuing again keeps the payload of the higher
 ///   version, the higher priority and the earlier `run_at`; the first `enqueued_at` stays. While one is active, one more
 ///   may be enqueued beside it, and is leased only after that one is settled; if the active one is to be tried again,
-///   the two become one that waits, and its attempts stay.
-/// - **J3 one holder**: a job is held by one worker until its lease ends at `now + ttl`; then another may lease it, and
-///   what the first one settles under the old lease changes nothing.
+///   the two become one that waits, and its attempts stay. What came meanwhile is the later of the two.
+/// - **J3 one holder**: a job is held by one worker until its lease ends at `now + ttl`; from that moment on it waits, due
+///   since then, another may lease it, and what the first one settles under the old lease changes nothing.
 /// - **J4 order**: of what is due, higher priority goes first, then what has been due longest.
 /// - **J5 not early**: nothing is leased before its `run_at`, and nothing of a paused kind.
 /// - **J6 dead letter**: a dead job is leased never again until it is revived; it is listed for its own project only, newest
-///   first. A dead job keeps nobody from enqueuing its key anew; reviving it then merges with what waits (J2).
-/// - **J7 counted**: `stats` agrees with what is there; `completed` only grows.
+///   first. A dead job keeps nobody from enqueuing its key anew; reviving it then merges with what waits (J2),
+///   which is the later of the two and keeps its attempts.
+/// - **J7 counted**: `stats` agrees with what is there; `completed` only grows. What waits behind an active job of its key
+///   counts as waiting or delayed, by its `run_at`.
 #[async_trait]
 pub trait Jobs: Send + Sync {
     /// Enqueues `jobs` in one transaction (J2). Cost: one commit, whatever their number.
@@ -178,7 +181,8 @@ pub trait Jobs: Send + Sync {
     /// Settles leased jobs in one transaction; how many of them were still held under their lease (J3).
     async fn settle(&self, settled: &[Settled], now: UnixMs) -> Result<usize, JobsError>;
 
-    /// When the next job of `kinds` is due, if any waits; may be in the past.
+    /// When a job of `kinds` may be leased next if nothing changes until then: the first `run_at` of what waits behind
+    /// nobody, or the first end of a lease; may be in the past. None if there is none, or all of these kinds are paused.
     async fn next_due(&self, kinds: &[&str]) -> Result<Option<UnixMs>, JobsError>;
 
     /// Numbers of every kind that was ever enqueued or paused, by name.
