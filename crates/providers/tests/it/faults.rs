@@ -129,11 +129,15 @@ async fn a_breaker_opens_probes_and_closes() {
 
 #[tokio::test]
 async fn no_text_can_open_the_breaker_by_what_a_model_writes() {
-    let (vendor, model) = failing(Act::ok(chat("no JSON"))).await;
-    for _ in 0..10 {
-        model.analyze_session(&request()).await.unwrap_err();
+    let mut endless = chat("{");
+    endless["choices"][0]["finish_reason"] = json!("length");
+    for written in [chat("no JSON"), endless] {
+        let (vendor, model) = failing(Act::ok(written)).await;
+        for _ in 0..10 {
+            model.analyze_session(&request()).await.unwrap_err();
+        }
+        assert_eq!(vendor.seen().len(), 10);
     }
-    assert_eq!(vendor.seen().len(), 10);
 }
 
 #[tokio::test]
@@ -160,8 +164,11 @@ async fn nobody_there_is_unavailable_and_a_name_without_address_too() {
 #[tokio::test]
 async fn addresses_that_may_not_be_called_are_refused_before_a_byte_is_sent() {
     let vendor = Vendor::start(well).await;
-    let at =
-        |url: &str| ModelSettings { base_url: Some(url.parse().unwrap()), ..settings(Api::Openai, &vendor) };
+    let at = |url: &str, allow_plain_http| ModelSettings {
+        base_url: Some(url.parse().unwrap()),
+        allow_plain_http,
+        ..settings(Api::Openai, &vendor)
+    };
     let refused = [
         "http://169.254.169.254/latest",
         "http://10.0.0.1/v1",
@@ -172,10 +179,10 @@ async fn addresses_that_may_not_be_called_are_refused_before_a_byte_is_sent() {
         "http://[fd00:ec2::254]/v1",
     ];
     for url in refused {
-        let error = open(&at(url)).analyze_session(&request()).await.unwrap_err();
+        let error = open(&at(url, true)).analyze_session(&request()).await.unwrap_err();
         assert!(matches!(error, ThreatModelError::Refused { .. }), "{url}: {error}");
     }
-    let plain = open(&at("http://8.8.8.8/v1")).analyze_session(&request()).await.unwrap_err();
+    let plain = open(&at("http://8.8.8.8/v1", false)).analyze_session(&request()).await.unwrap_err();
     assert!(plain.to_string().contains("plain http"), "{plain}");
 }
 

@@ -66,6 +66,7 @@ impl Case {
     fn reached(&self) -> Option<(String, String)> {
         let mut seen = self.vendor.seen().pop()?;
         let user = seen.body["messages"].as_array()?.last()?["content"].as_str()?.to_owned();
+        assert_eq!(user.matches("<<<").count(), 2, "a text holds what a marker begins with: {user}");
         let lines: Vec<_> = user.lines().collect();
         let markers: Vec<_> = (0..lines.len()).filter(|at| lines[*at].starts_with("<<<")).collect();
         let [begin, end] = markers[..] else { panic!("{} markers in {user}", markers.len()) };
