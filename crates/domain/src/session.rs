@@ -26,7 +26,7 @@ pub struct SessionKey {
 }
 
 /// A finding of the screener this sure is firm: no analysis lowers a session below it (AN2).
-pub const FIRM_CONFIDENCE_MIN: f64 = 0.9;
+pub const FIRM_CONFIDENCE_MIN: f64 = 0.95;
 
 /// What the newest analysis of a session said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

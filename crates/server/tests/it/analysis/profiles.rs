@@ -32,7 +32,8 @@ async fn profile(variables: &[(&str, &str)]) -> (Value, Value) {
 /// Once both events are folded and no job is left.
 async fn settled(server: &ChildServer) {
     eventually("no job is left", async || {
-        let folded = server.read("/v1/sessions/s").await["session"]["eventCount"] == 2;
+        let session = server.get("/v1/sessions/s").await;
+        let folded = session.status == 200 && session.json()["session"]["eventCount"] == 2;
         let stats = server.read("/v1/jobs/stats").await;
         let left: u64 = stats["kinds"]
             .as_array()?

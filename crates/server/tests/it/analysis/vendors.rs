@@ -90,7 +90,7 @@ async fn a_text_that_instructs_the_judge_does_not_lower_what_screening_is_sure_o
     let session = analysed(&server, "s", &stored["position"]).await;
     let assessed = server.read(&format!("/v1/events/{}", stored["eventId"].as_str().unwrap())).await;
     assert!(
-        assessed["event"]["assessment"]["confidence"].as_f64().unwrap() >= 0.9,
+        assessed["event"]["assessment"]["confidence"].as_f64().unwrap() >= 0.95,
         "a firm finding: {assessed}"
     );
     assert!(session["currentRiskScore"].as_f64().unwrap() > 0.8, "{session}");
