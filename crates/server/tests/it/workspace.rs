@@ -26,9 +26,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "server",
         &[
+            "analysis",
             "domain",
             "embedding",
             "engine",
+            "providers",
             "scanner",
             "screening",
             "store-embedded",

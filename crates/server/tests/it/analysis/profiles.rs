@@ -29,7 +29,7 @@ async fn profile(variables: &[(&str, &str)]) -> (Value, Value) {
     (session, event["event"]["cotAnalysis"].clone())
 }
 
-/// Once both events are folded and no job is left.
+/// Once both events are folded, no job is left, and what jobs wrote is folded too.
 async fn settled(server: &ChildServer) {
     eventually("no job is left", async || {
         let session = server.get("/v1/sessions/s").await;
@@ -40,7 +40,12 @@ async fn settled(server: &ChildServer) {
             .iter()
             .flat_map(|kind| ["waiting", "active", "delayed"].map(|state| kind[state].as_u64().unwrap_or(0)))
             .sum();
-        (folded && left == 0).then_some(())
+        if !folded || left > 0 {
+            return None;
+        }
+        let checks = server.read("/ready").await["checks"].clone();
+        let pipeline = checks.as_array()?.iter().find(|check| check["name"] == "pipeline")?.clone();
+        (pipeline["detail"] == "0 events behind").then_some(())
     })
     .await;
 }
