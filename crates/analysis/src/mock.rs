@@ -8,8 +8,8 @@
 
 use async_trait::async_trait;
 use tidegate_domain::analysis::{
-    Answer, Carrier, CotAnalysis, CotLabel, CotRequest, Indicator, Pattern, SessionAnalysis, SessionRequest, Turn,
-    Usage,
+    Answer, Carrier, CotAnalysis, CotLabel, CotRequest, Indicator, Pattern, SessionAnalysis, SessionRequest,
+    Turn, Usage,
 };
 use tidegate_domain::assessment::{RiskScore, Span};
 use tidegate_domain::ports::{ThreatModel, ThreatModelError};
@@ -128,7 +128,10 @@ impl ThreatModel for MockModel {
         true
     }
 
-    async fn analyze_session(&self, request: &SessionRequest) -> Result<Answer<SessionAnalysis>, ThreatModelError> {
+    async fn analyze_session(
+        &self,
+        request: &SessionRequest,
+    ) -> Result<Answer<SessionAnalysis>, ThreatModelError> {
         let analysis = self.session(request);
         Ok(Answer { analysis, usage: Usage::default(), model: VERSION.to_owned() })
     }

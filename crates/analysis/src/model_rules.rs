@@ -62,7 +62,10 @@ fn explanation(scored: &Scored<'_>) -> String {
         (false, _) => format!("Seen: {}.", seen.join("; ")),
     };
     if scored.chat >= 0.5 {
-        text.push_str(&format!(" The user's turns together read like requests for harm ({:.2}).", scored.chat));
+        text.push_str(&format!(
+            " The user's turns together read like requests for harm ({:.2}).",
+            scored.chat
+        ));
     }
     if scored.tool >= 0.5 {
         text.push_str(&format!(" Text of a tool reads like orders to the model ({:.2}).", scored.tool));
@@ -70,7 +73,8 @@ fn explanation(scored: &Scored<'_>) -> String {
     if text.is_empty() {
         text.push_str("Some turns are doubtful; no pattern is clear.");
     }
-    let end = text.char_indices().nth(SessionAnalysis::EXPLANATION_MAX_CHARS).map_or(text.len(), |(at, _)| at);
+    let end =
+        text.char_indices().nth(SessionAnalysis::EXPLANATION_MAX_CHARS).map_or(text.len(), |(at, _)| at);
     text.truncate(end);
     text.trim_start().to_owned()
 }
@@ -81,7 +85,8 @@ fn carriers(request: &SessionRequest, scored: &Scored<'_>) -> Vec<Carrier> {
     for Finding { carriers, .. } in &scored.findings {
         for &(piece, reason) in carriers {
             let turn = scored.pieces[piece].turn;
-            if chosen.len() < SessionAnalysis::CARRIERS_MAX && chosen.iter().all(|(other, _)| *other != turn) {
+            if chosen.len() < SessionAnalysis::CARRIERS_MAX && chosen.iter().all(|(other, _)| *other != turn)
+            {
                 chosen.push((turn, reason));
             }
         }
@@ -108,7 +113,10 @@ impl ThreatModel for RulesModel {
         true
     }
 
-    async fn analyze_session(&self, request: &SessionRequest) -> Result<Answer<SessionAnalysis>, ThreatModelError> {
+    async fn analyze_session(
+        &self,
+        request: &SessionRequest,
+    ) -> Result<Answer<SessionAnalysis>, ThreatModelError> {
         let analysis = self.session(request);
         Ok(Answer { analysis, usage: Usage::default(), model: VERSION.to_owned() })
     }

@@ -43,7 +43,8 @@ pub(super) fn of(
         let slot = &mut strengths[label as usize];
         *slot = 1.0 - (1.0 - *slot) * (1.0 - weight);
     };
-    let knows_and_breaks = [Cue::CotRule, Cue::CotBut].iter().all(|cue| reading.hits.iter().any(|hit| hit.cue == *cue));
+    let knows_and_breaks =
+        [Cue::CotRule, Cue::CotBut].iter().all(|cue| reading.hits.iter().any(|hit| hit.cue == *cue));
     let speaking: Vec<(&Hit, CotLabel)> = reading
         .hits
         .iter()

@@ -45,12 +45,17 @@ pub const PROTECTION: usize = 19;
 pub(crate) fn features(pieces: &[Piece<'_>], facts: &Facts, heads: &Heads) -> [f64; CHAT] {
     let users: Vec<&Piece<'_>> = facts.asked.iter().map(|asked| &pieces[asked.piece]).collect();
     let turns = users.len().max(1) as f64;
-    let share = |is: &dyn Fn(&Piece<'_>) -> bool| users.iter().filter(|piece| is(piece)).count() as f64 / turns;
+    let share =
+        |is: &dyn Fn(&Piece<'_>) -> bool| users.iter().filter(|piece| is(piece)).count() as f64 / turns;
     let few = |cue: Cue, most: f64| (users.iter().filter(|p| p.has(cue)).count() as f64 / most).min(1.0);
-    let highest = |score: fn(&Scores) -> f64| users.iter().map(|piece| score(&piece.scores)).fold(0.0, f64::max);
+    let highest =
+        |score: fn(&Scores) -> f64| users.iter().map(|piece| score(&piece.scores)).fold(0.0, f64::max);
     let any = |cue: Cue| users.iter().any(|piece| piece.has(cue));
     let is_serious = any(Cue::Harm) || any(Cue::Target) || any(Cue::Privilege);
     let (first, second) = facts.highest();
+    // What a story tells of, or a class teaches, is its subject.
+    let told = (any(Cue::Fiction) && frame_dropped(&users) == 0.0)
+        || users.iter().filter(|piece| piece.has(Cue::Protect)).count() * 2 > users.len();
     let conceal: usize = users.iter().map(|piece| piece.count(Cue::Conceal)).sum();
     [
         facts.whole / 4.0,
@@ -69,13 +74,14 @@ pub(crate) fn features(pieces: &[Piece<'_>], facts: &Facts, heads: &Heads) -> [f
         (facts.refusals() as f64 / 3.0).min(1.0),
         (facts.repeats() as f64 / 3.0).min(1.0),
         if is_serious { (conceal as f64 / 3.0).min(1.0) } else { 0.0 },
-        share(&|piece| piece.has(Cue::Harm)),
+        share(&|piece| piece.has(Cue::Harm)) * if told { 0.3 } else { 1.0 },
         share(&|piece| piece.has(Cue::Harm) && piece.has(Cue::OwnAct)),
         share(&|piece| piece.has(Cue::Harm) && piece.has(Cue::Target)),
         share(&|piece| piece.has(Cue::Protect)),
         frame_dropped(&users),
         few(Cue::Override, 1.0),
-        share(&|piece| piece.has(Cue::Unlimited) && (piece.has(Cue::RolePlay) || piece.has(Cue::Override))).min(1.0),
+        share(&|piece| piece.has(Cue::Unlimited) && (piece.has(Cue::RolePlay) || piece.has(Cue::Override)))
+            .min(1.0),
         few(Cue::Recon, 4.0),
         few(Cue::Privilege, 3.0),
         pressure(&users),
@@ -86,9 +92,8 @@ pub(crate) fn features(pieces: &[Piece<'_>], facts: &Facts, heads: &Heads) -> [f
 
 /// 1 if what began as a story, a role or a pretext is to be told without it.
 fn frame_dropped(users: &[&Piece<'_>]) -> f64 {
-    let is_frame = |piece: &&&Piece<'_>| {
-        piece.has(Cue::Fiction) || piece.has(Cue::RolePlay) || piece.has(Cue::Pretext)
-    };
+    let is_frame =
+        |piece: &&&Piece<'_>| piece.has(Cue::Fiction) || piece.has(Cue::RolePlay) || piece.has(Cue::Pretext);
     let Some(framed) = users.iter().position(|piece| is_frame(&piece)) else { return 0.0 };
     let dropped = users[framed + 1..].iter().any(|piece| piece.has(Cue::DropFrame));
     if dropped { 1.0 } else { 0.0 }

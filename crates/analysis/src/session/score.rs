@@ -1,4 +1,6 @@
 //! The score of a session: three kinds of evidence, any of which is enough.
+//!
+//! The surest one counts. Each says yes from 0.5 on, at few false alarms; several doubts at once would be more of them.
 
 use super::facts::Facts;
 use super::patterns::{self, Finding};
@@ -49,8 +51,9 @@ pub(crate) fn score<'a>(request: &'a SessionRequest, weights: &Weights) -> Score
     };
     let found: Option<Found> = tool::find(&pieces, &weights.heads);
     let tool = found.as_ref().map_or(0.0, |found| weights.tool.probability(&found.features));
-    let findings = patterns::find(&Scene { pieces: &pieces, facts: &facts, found: found.as_ref(), chat, tool, weights });
+    let findings =
+        patterns::find(&Scene { pieces: &pieces, facts: &facts, found: found.as_ref(), chat, tool, weights });
     let moves = findings.iter().fold(1.0, |none, finding| none * (1.0 - finding.evidence));
-    let risk = 1.0 - (1.0 - chat) * (1.0 - tool) * moves;
+    let risk = chat.max(tool).max(1.0 - moves);
     Scored { pieces, chat, tool, findings, risk }
 }

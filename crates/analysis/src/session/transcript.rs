@@ -66,9 +66,10 @@ impl Scores {
                 Category::Sexual => &mut scores.sexual,
                 Category::SelfHarm => &mut scores.self_harm,
                 Category::LowRisk | Category::Spam => continue,
-                Category::Toxic | Category::TargetedHarassment | Category::HateSpeech | Category::Violence => {
-                    &mut scores.abuse
-                }
+                Category::Toxic
+                | Category::TargetedHarassment
+                | Category::HateSpeech
+                | Category::Violence => &mut scores.abuse,
             };
             *slot = slot.max(score.probability);
         }

@@ -17,8 +17,11 @@ const RUNS_MAX: usize = 4;
 pub(crate) fn decode(text: &str) -> Vec<String> {
     let is_gap = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | ',' | '`' | '<' | '>');
     let runs = text.split(is_gap).filter(|run| (RUN_BYTES_MIN..=RUN_BYTES_MAX).contains(&run.len()));
-    let mut decoded: Vec<String> =
-        runs.filter_map(|run| hex(run).or_else(|| base64(run))).filter(|t| reads_as_text(t)).take(RUNS_MAX).collect();
+    let mut decoded: Vec<String> = runs
+        .filter_map(|run| hex(run).or_else(|| base64(run)))
+        .filter(|t| reads_as_text(t))
+        .take(RUNS_MAX)
+        .collect();
     decoded.extend(rotated(text));
     decoded
 }
@@ -45,7 +48,10 @@ fn hex(run: &str) -> Option<String> {
 fn reads_as_text(text: &str) -> bool {
     let all = text.chars().count();
     let plain = text.chars().filter(|c| c.is_alphabetic() || *c == ' ').count();
-    all >= 8 && plain * 5 >= all * 4 && text.contains(' ') && !text.contains(|c: char| c.is_control() && c != '\n')
+    all >= 8
+        && plain * 5 >= all * 4
+        && text.contains(' ')
+        && !text.contains(|c: char| c.is_control() && c != '\n')
 }
 
 /// The text rotated by thirteen letters, if that holds more phrases of orders than the text itself.

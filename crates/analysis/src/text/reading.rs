@@ -35,7 +35,7 @@ impl Reading {
         let mut sum = [0_i32; LANES];
         sums.push(sum);
         for nth in 0..words.len() {
-            words::grams(text, &words, nth, |place| {
+            words::grams(&words, nth, |place| {
                 for (sum, weight) in sum.iter_mut().zip(heads.table[place as usize]) {
                     *sum += i32::from(weight);
                 }
@@ -114,7 +114,10 @@ mod tests {
     fn windows_cover_every_word_and_none_is_empty() {
         for words in 0..200 {
             let all: Vec<_> = windows(words).collect();
-            assert!(all.iter().all(|w| w.start < w.end && w.end <= words && w.len() <= WINDOW_WORDS), "{words}");
+            assert!(
+                all.iter().all(|w| w.start < w.end && w.end <= words && w.len() <= WINDOW_WORDS),
+                "{words}"
+            );
             let covered = (0..words).all(|word| all.iter().any(|w| w.contains(&word)));
             assert!(covered, "{words}");
         }
@@ -125,7 +128,7 @@ mod tests {
         let mut heads = Heads { unit: [1.0; LANES], ..Heads::default() };
         let text = "give me the poison now";
         let words = words::words(text);
-        words::grams(text, &words, 3, |place| heads.table[place as usize][0] = 1);
+        words::grams(&words, 3, |place| heads.table[place as usize][0] = 1);
         let reading = Reading::of(text, &heads);
         assert!(reading.sum(Lane::Harm, 3..4) > reading.sum(Lane::Harm, 0..2));
         assert_eq!(reading.sum(Lane::Harm, 0..9), 0);

@@ -1,8 +1,8 @@
 //! Words of a text, and the hashed n-grams that the heads read.
 //!
 //! A word is a run of letters and digits, in lower case, apostrophes left out, every digit read as `0`: `Don't` is `dont`.
-//! Each word brings its own n-grams (itself, its pair with the word before, its pair with the one before that, and the runs of
-//! four letters inside it), so what a stretch of words says is the sum over its words, and a window slides in one step.
+//! Each word brings its own n-grams (itself, its pair with the word before, its pair with the one before that), so what a
+//! stretch of words says is the sum over its words, and a window slides in one step.
 
 /// Number of places of the heads' table.
 pub const BUCKETS: usize = 1 << 17;
@@ -21,10 +21,10 @@ pub struct Word {
 }
 
 /// Longer texts are read at both ends: so many bytes of each.
-pub const END_BYTES: usize = 6_000;
+pub(crate) const END_BYTES: usize = 6_000;
 
 /// The stretches of a text that are read: all of it, or its two ends. Cost O(1).
-pub fn ends(text: &str) -> [(usize, &str); 2] {
+pub(crate) fn ends(text: &str) -> [(usize, &str); 2] {
     if text.len() <= 2 * END_BYTES {
         return [(0, text), (text.len(), "")];
     }
@@ -103,9 +103,11 @@ fn fold(byte: u8) -> Letter {
 fn wide(text: &str, at: usize) -> (Letter, usize) {
     let Some(character) = text[at..].chars().next() else { return (Letter::Gap, 1) };
     let letter = match character {
-        '\u{2019}' | '\u{2018}' | '\u{200b}'..='\u{200d}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            Letter::Silent
-        }
+        '\u{2019}'
+        | '\u{2018}'
+        | '\u{200b}'..='\u{200d}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' => Letter::Silent,
         '\u{2026}' | '\u{2014}' | '\u{201c}' | '\u{201d}' => Letter::Stop,
         other if other.is_alphanumeric() => {
             Letter::Inner(other.to_lowercase().next().map_or(other as u32, |lower| lower as u32))
@@ -129,15 +131,14 @@ pub(crate) fn hash_of(word: &str) -> u64 {
 
 const PAIR: u64 = 0x9e37_79b9_7f4a_7c15;
 const SKIP: u64 = 0xa076_1d64_78bd_642f;
-const CHARS: u64 = 0xe703_7ed1_a0b4_28db;
 
 #[inline]
 fn bucket(hash: u64) -> u32 {
     ((hash ^ (hash >> 31)).wrapping_mul(0xd6e8_feb8_6659_fd93) >> (64 - BUCKETS.trailing_zeros())) as u32
 }
 
-/// Calls `visit` with the place of every n-gram that word `nth` brings. Cost O(bytes of the word).
-pub fn grams(text: &str, words: &[Word], nth: usize, mut visit: impl FnMut(u32)) {
+/// Calls `visit` with the place of every n-gram that word `nth` brings. Cost O(1).
+pub fn grams(words: &[Word], nth: usize, mut visit: impl FnMut(u32)) {
     let word = words[nth];
     visit(bucket(word.hash));
     if nth >= 1 {
@@ -146,19 +147,7 @@ pub fn grams(text: &str, words: &[Word], nth: usize, mut visit: impl FnMut(u32))
     if nth >= 2 {
         visit(bucket(words[nth - 2].hash.rotate_left(21).wrapping_mul(SKIP) ^ word.hash));
     }
-    let bytes = &text.as_bytes()[word.start as usize..word.end as usize];
-    let mut window = u32::from(b' ');
-    let letters = bytes.iter().take(LETTERS_MAX).map(|byte| byte | 0x20);
-    for (seen, letter) in letters.chain([b' ']).enumerate() {
-        window = window << 8 | u32::from(letter);
-        if seen >= 2 {
-            visit(bucket(u64::from(window).wrapping_mul(CHARS)));
-        }
-    }
 }
-
-/// Of longer words so many letters are read.
-const LETTERS_MAX: usize = 24;
 
 #[cfg(test)]
 mod tests {
@@ -173,9 +162,10 @@ mod tests {
         assert_eq!(texts("Don't stop: go-on, café №5."), ["Don't", "stop", "go", "on", "café", "5"]);
         assert_eq!(words("DON’T")[0].hash, hash_of("dont"));
         assert_eq!(words("7")[0].hash, hash_of("0"));
-        assert_eq!(words("go on. Then stop").iter().map(|w| w.opens).collect::<Vec<_>>(), [
-            true, false, true, false
-        ]);
+        assert_eq!(
+            words("go on. Then stop").iter().map(|w| w.opens).collect::<Vec<_>>(),
+            [true, false, true, false]
+        );
     }
 
     #[test]

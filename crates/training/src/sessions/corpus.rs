@@ -54,7 +54,7 @@ impl Grams {
         let words = learn::words(text);
         let mut grams = Self { places: Vec::new(), starts: vec![0] };
         for nth in 0..words.len() {
-            learn::grams(text, &words, nth, |place| grams.places.push(place));
+            learn::grams(&words, nth, |place| grams.places.push(place));
             grams.starts.push(grams.places.len() as u32);
         }
         grams
@@ -93,6 +93,7 @@ pub(super) struct Single {
 
 /// A labelled chain of thought.
 pub(super) struct Thought {
+    pub(super) set: &'static str,
     pub(super) row: Row,
     pub(super) it_is: bool,
     pub(super) request: CotRequest,
@@ -129,7 +130,9 @@ impl Corpus {
 
 fn session(set: SessionSet, row: Row, screener: &SessionScreener) -> Session {
     let request = request::session_request(&row, screener);
-    let of_kind = |kind: TurnKind| request.turns.iter().filter(move |turn| turn.kind == kind && turn.content != OMITTED);
+    let of_kind = |kind: TurnKind| {
+        request.turns.iter().filter(move |turn| turn.kind == kind && turn.content != OMITTED)
+    };
     let user = of_kind(TurnKind::User).map(|turn| Grams::of(&turn.content)).collect();
     let tool = of_kind(TurnKind::ToolResult)
         .map(|turn| (Grams::of(&turn.content), learn::orders_by_cues(&turn.content)))
@@ -145,19 +148,19 @@ fn requests(dir: &Path) -> Result<Vec<Single>, TrainError> {
     let mut add = |text: &str, it_is: bool, weight: f32| {
         singles.push(Single { grams: Grams::of(text), it_is, weight, cues: Vec::new() });
     };
-    for (set, weight) in [("harmful_intent", 0.5), ("xstest", 1.0)] {
+    for (set, weight) in [("harmful_intent", 0.15), ("xstest", 0.3)] {
         for row in data::read_set(dir, set)? {
             add(&row.text, row.has("HARMFUL_INTENT"), weight);
         }
     }
     for set in ["jailbreak", "injection_direct", "notinject"] {
         for row in data::read_set(dir, set)?.iter().filter(|row| row.has("BENIGN")) {
-            add(&row.text, false, 0.3);
+            add(&row.text, false, 0.1);
         }
     }
     for row in own::rows() {
         if row.has("HARMFUL_INTENT") || row.has("BENIGN") || row.has("HARMLESS") {
-            add(&row.text, row.has("HARMFUL_INTENT"), 0.7);
+            add(&row.text, row.has("HARMFUL_INTENT"), 0.2);
         }
     }
     Ok(singles)
@@ -169,7 +172,7 @@ fn mails(dir: &Path) -> Result<Vec<Single>, TrainError> {
     let single = |row: &Row| Single {
         grams: Grams::of(&row.text),
         it_is: row.has("INJECTION"),
-        weight: 0.3,
+        weight: if row.has("INJECTION") { 0.8 } else { 0.3 },
         cues: learn::orders_by_cues(&row.text),
     };
     Ok(rows.iter().map(single).collect())
@@ -179,6 +182,7 @@ fn thoughts(dir: &Path, screener: &SessionScreener) -> Result<Vec<Thought>, Trai
     let mut thoughts = Vec::new();
     for set in ["cot_rhw", "cot_amongus_weak"] {
         thoughts.extend(data::read_set(dir, set)?.into_iter().map(|row| Thought {
+            set,
             it_is: !row.has("BENIGN"),
             request: request::cot_request(&row, screener),
             grams: Grams::of(&row.text),

@@ -43,7 +43,7 @@ fn weight_of(session: &Session) -> f32 {
     match (session.set, session.attack) {
         (SessionSet::Hh, false) => 4.0,
         (SessionSet::Hh, true) => 1.0,
-        _ => 0.5,
+        _ => 0.3,
     }
 }
 
@@ -56,7 +56,7 @@ fn harm(corpus: &Corpus, sessions: &[&Session], seed: u64) -> Head {
         let words = session.user.iter().map(Grams::words).sum();
         examples.push(Example { parts, words, it_is, weight });
         let turns = session.user.iter().filter(|grams| grams.words() >= 4);
-        examples.extend(turns.map(|grams| of_text(grams, it_is, weight * 0.3)));
+        examples.extend(turns.map(|grams| of_text(grams, it_is, weight * 0.05)));
     }
     examples.extend(corpus.requests.iter().map(|single| of_text(&single.grams, single.it_is, single.weight)));
     linear::train(&examples, HARM, seed)
@@ -100,7 +100,8 @@ impl Bag<'_> {
                     it_is: self.it_is,
                     weight: self.weight,
                 };
-                let looks = head.map_or(cues.get(nth).copied().unwrap_or(0.0), |head| f64::from(head.margin(&example)));
+                let looks = head
+                    .map_or(cues.get(nth).copied().unwrap_or(0.0), |head| f64::from(head.margin(&example)));
                 (looks, example)
             })
         });

@@ -42,7 +42,8 @@ impl Example<'_> {
 impl Head {
     /// What the head says of an example.
     pub(super) fn margin(&self, example: &Example<'_>) -> f32 {
-        let sum: f32 = example.parts.iter().flat_map(|part| part.iter()).map(|&at| self.weights[at as usize]).sum();
+        let sum: f32 =
+            example.parts.iter().flat_map(|part| part.iter()).map(|&at| self.weights[at as usize]).sum();
         self.bias + sum * example.norm()
     }
 }
@@ -77,7 +78,8 @@ pub(super) fn train(examples: &[Example<'_>], recipe: Recipe, seed: u64) -> Head
 
 /// The head in whole numbers of one byte, and the margin of one unit. The few largest weights are cut.
 pub(super) fn rounded(head: &Head) -> (Vec<i8>, f64) {
-    let mut sizes: Vec<f32> = head.weights.iter().map(|weight| weight.abs()).filter(|size| *size > 0.0).collect();
+    let mut sizes: Vec<f32> =
+        head.weights.iter().map(|weight| weight.abs()).filter(|size| *size > 0.0).collect();
     sizes.sort_by(f32::total_cmp);
     let largest = sizes.get(sizes.len().saturating_sub(sizes.len() / 1000 + 1)).copied().unwrap_or(1.0);
     let unit = (largest / 127.0).max(f32::MIN_POSITIVE);

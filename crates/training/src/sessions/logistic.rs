@@ -43,7 +43,8 @@ mod tests {
 
     #[test]
     fn signs_are_kept_and_what_can_be_told_apart_is() {
-        let rows: Vec<Row<2>> = (0..40).map(|n| ([f64::from(n) / 40.0, 1.0 - f64::from(n) / 40.0], n >= 20, 1.0)).collect();
+        let rows: Vec<Row<2>> =
+            (0..40).map(|n| ([f64::from(n) / 40.0, 1.0 - f64::from(n) / 40.0], n >= 20, 1.0)).collect();
         let channel = fit(&rows, None, 1e-4);
         assert!(channel.weights[0] > 0.0 && channel.weights[1] == 0.0);
         assert!(rows.iter().filter(|row| (channel.margin(&row.0) > 0.0) == row.1).count() >= 36);

@@ -28,7 +28,7 @@ pub(super) fn fit(corpus: &Corpus, on: &[usize], seed: u64) -> Weights {
 }
 
 /// At most so many false alarms where a channel begins to say yes.
-const CHAT_FPR_MAX: f64 = 0.015;
+const CHAT_FPR_MAX: f64 = 0.013;
 const TOOL_FPR_MAX: f64 = 0.003;
 
 fn is_chat_attack(session: &Session) -> bool {
@@ -43,7 +43,11 @@ fn weight_in_chat(session: &Session) -> f64 {
 }
 
 /// Moves a channel so that it says yes from the best point on that keeps false alarms low.
-pub(super) fn placed<const N: usize>(channel: Channel<N>, rows: &[logistic::Row<N>], fpr_max: f64) -> Channel<N> {
+pub(super) fn placed<const N: usize>(
+    channel: Channel<N>,
+    rows: &[logistic::Row<N>],
+    fpr_max: f64,
+) -> Channel<N> {
     let judged: Vec<(f64, bool)> = rows.iter().map(|row| (channel.margin(&row.0), row.1)).collect();
     let (threshold, _) = best_f1(&judged, fpr_max);
     if threshold.abs() > 50.0 { channel } else { Channel { bias: channel.bias - threshold, ..channel } }
@@ -55,7 +59,8 @@ fn out_of_fold(corpus: &Corpus, on: &[usize], seed: u64) -> Vec<Features> {
     let mut features: Vec<Option<Features>> = vec![None; on.len()];
     for fold in 0..FOLDS {
         let rest: Vec<usize> = (0..on.len()).filter(|&n| folds[n] != fold).map(|n| on[n]).collect();
-        let weights = Weights { heads: heads::train(corpus, &rest, seed ^ fold as u64), ..Weights::default() };
+        let weights =
+            Weights { heads: heads::train(corpus, &rest, seed ^ fold as u64), ..Weights::default() };
         for nth in (0..on.len()).filter(|&nth| folds[nth] == fold) {
             features[nth] = Some(learn::features(&corpus.sessions[on[nth]].request, &weights));
         }
