@@ -30,6 +30,15 @@ pub const STRIDE_WORDS: usize = 8;
 impl Reading {
     /// Reads `text`, both ends of it if it is long. Cost O(bytes read).
     pub(crate) fn of(text: &str, heads: &Heads) -> Self {
+        Self::read(text, heads, false)
+    }
+
+    /// Reads a chain of thought: its head knows runs of letters too, for names of functions and files.
+    pub(crate) fn of_thought(text: &str, heads: &Heads) -> Self {
+        Self::read(text, heads, true)
+    }
+
+    fn read(text: &str, heads: &Heads, is_thought: bool) -> Self {
         let words = words::words(text);
         let mut sums = Vec::with_capacity(words.len() + 1);
         let mut sum = [0_i32; LANES];
@@ -40,6 +49,12 @@ impl Reading {
                     *sum += i32::from(weight);
                 }
             });
+            if is_thought {
+                let cot = &mut sum[Lane::Cot as usize];
+                words::letters(text, &words[nth], |place| {
+                    *cot += i32::from(heads.table[place as usize][Lane::Cot as usize]);
+                });
+            }
             sums.push(sum);
         }
         let hits = cues::find(&words);

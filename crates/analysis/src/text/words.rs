@@ -149,6 +149,23 @@ pub fn grams(words: &[Word], nth: usize, mut visit: impl FnMut(u32)) {
     }
 }
 
+const CHARS: u64 = 0xe703_7ed1_a0b4_28db;
+/// Of longer words so many letters are read.
+const LETTERS_MAX: usize = 24;
+
+/// Calls `visit` with the place of every run of four letters of a word, its ends included. Cost O(bytes of the word).
+pub fn letters(text: &str, word: &Word, mut visit: impl FnMut(u32)) {
+    let bytes = &text.as_bytes()[word.start as usize..word.end as usize];
+    let mut window = u32::from(b' ');
+    let letters = bytes.iter().take(LETTERS_MAX).map(|byte| byte | 0x20);
+    for (seen, letter) in letters.chain([b' ']).enumerate() {
+        window = window << 8 | u32::from(letter);
+        if seen >= 2 {
+            visit(bucket(u64::from(window).wrapping_mul(CHARS)));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -51,10 +51,22 @@ pub(super) struct Grams {
 
 impl Grams {
     pub(super) fn of(text: &str) -> Self {
+        Self::read(text, false)
+    }
+
+    /// Of a chain of thought, with runs of letters.
+    pub(super) fn of_thought(text: &str) -> Self {
+        Self::read(text, true)
+    }
+
+    fn read(text: &str, is_thought: bool) -> Self {
         let words = learn::words(text);
         let mut grams = Self { places: Vec::new(), starts: vec![0] };
         for nth in 0..words.len() {
             learn::grams(&words, nth, |place| grams.places.push(place));
+            if is_thought {
+                learn::letters(text, &words[nth], |place| grams.places.push(place));
+            }
             grams.starts.push(grams.places.len() as u32);
         }
         grams
@@ -185,7 +197,7 @@ fn thoughts(dir: &Path, screener: &SessionScreener) -> Result<Vec<Thought>, Trai
             set,
             it_is: !row.has("BENIGN"),
             request: request::cot_request(&row, screener),
-            grams: Grams::of(&row.text),
+            grams: Grams::of_thought(&row.text),
             row,
         }));
     }

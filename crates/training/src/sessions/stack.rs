@@ -28,7 +28,7 @@ pub(super) fn fit(corpus: &Corpus, on: &[usize], seed: u64) -> Weights {
 }
 
 /// At most so many false alarms where a channel begins to say yes.
-const CHAT_FPR_MAX: f64 = 0.013;
+const CHAT_FPR_MAX: f64 = 0.015;
 const TOOL_FPR_MAX: f64 = 0.003;
 
 fn is_chat_attack(session: &Session) -> bool {
