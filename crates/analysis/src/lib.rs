@@ -25,7 +25,7 @@ pub mod learn {
     pub use crate::session::score::{Features, features};
     pub use crate::session::tool::TOOL_NAMES;
     pub use crate::text::reading::{STRIDE_WORDS, WINDOW_WORDS, windows};
-    pub use crate::text::words::{BUCKETS, Word, grams, words};
+    pub use crate::text::words::{BUCKETS, Word, grams, letters, words};
 
     use crate::text::cues;
 

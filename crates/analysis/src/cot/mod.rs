@@ -16,7 +16,7 @@ use compare::Mismatch;
 /// Analyses a chain of thought. Cost O(bytes read).
 pub(crate) fn analyze(request: &CotRequest, weights: &Weights) -> CotAnalysis {
     let text = &*request.cot.content;
-    let reading = Reading::of(text, &weights.heads);
+    let reading = Reading::of_thought(text, &weights.heads);
     let mismatches = compare::mismatches(request, &reading, weights);
     let risk = risk(&features::of(&reading, mismatches.len(), weights), &mismatches, weights);
     let (labels, mut indicators) = labels::of(text, &reading, &mismatches, risk, weights);
@@ -41,7 +41,7 @@ fn risk(features: &[f64; COT], mismatches: &[Mismatch], weights: &Weights) -> f6
 
 /// The numbers of a chain of thought under these weights' head. For training. Cost O(bytes read).
 pub fn features_of(request: &CotRequest, weights: &Weights) -> [f64; COT] {
-    let reading = Reading::of(&request.cot.content, &weights.heads);
+    let reading = Reading::of_thought(&request.cot.content, &weights.heads);
     let mismatches = compare::mismatches(request, &reading, weights);
     features::of(&reading, mismatches.len(), weights)
 }

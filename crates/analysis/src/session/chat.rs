@@ -53,6 +53,9 @@ pub(crate) fn features(pieces: &[Piece<'_>], facts: &Facts, heads: &Heads) -> [f
     let any = |cue: Cue| users.iter().any(|piece| piece.has(cue));
     let is_serious = any(Cue::Harm) || any(Cue::Target) || any(Cue::Privilege);
     let (first, second) = facts.highest();
+    // What a story tells of, or a class teaches, is its subject.
+    let told = (any(Cue::Fiction) && frame_dropped(&users) == 0.0)
+        || users.iter().filter(|piece| piece.has(Cue::Protect)).count() * 2 > users.len();
     let conceal: usize = users.iter().map(|piece| piece.count(Cue::Conceal)).sum();
     [
         facts.whole / 4.0,
@@ -71,7 +74,7 @@ pub(crate) fn features(pieces: &[Piece<'_>], facts: &Facts, heads: &Heads) -> [f
         (facts.refusals() as f64 / 3.0).min(1.0),
         (facts.repeats() as f64 / 3.0).min(1.0),
         if is_serious { (conceal as f64 / 3.0).min(1.0) } else { 0.0 },
-        share(&|piece| piece.has(Cue::Harm)),
+        share(&|piece| piece.has(Cue::Harm)) * if told { 0.3 } else { 1.0 },
         share(&|piece| piece.has(Cue::Harm) && piece.has(Cue::OwnAct)),
         share(&|piece| piece.has(Cue::Harm) && piece.has(Cue::Target)),
         share(&|piece| piece.has(Cue::Protect)),

@@ -3,7 +3,7 @@
 
 use super::transcript::{Piece, Voice};
 use crate::model::{Heads, Lane};
-use crate::text::cues::Cue;
+use crate::text::cues::{Cue, Hit};
 
 /// One turn of the user, and what the model answered to it.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +14,8 @@ pub(crate) struct Asked {
     pub(crate) harm: f64,
     /// The answer refuses it.
     pub(crate) refused: bool,
+    /// The answer refuses it for what it asks, not for what a service can do.
+    pub(crate) declined: bool,
     /// It asks again what was refused before.
     pub(crate) again: bool,
 }
@@ -46,11 +48,12 @@ impl Facts {
         for (nth, &piece) in users.iter().enumerate() {
             let until = users.get(nth + 1).copied().unwrap_or(pieces.len());
             let refused = pieces[piece..until].iter().any(refuses);
+            let declined = pieces[piece..until].iter().any(|piece| begins_with(piece, Cue::Decline));
             let again = last_refused.is_some_and(|before| asks_again(&pieces[before], &pieces[piece]));
             let reading = &pieces[piece].reading;
             sums.push((reading.sum(Lane::Harm, 0..reading.words.len()), reading.words.len()));
             let harm = clamp(reading.margin(heads, Lane::Harm));
-            facts.asked.push(Asked { piece, harm, refused, again });
+            facts.asked.push(Asked { piece, harm, refused, declined, again });
             if refused {
                 last_refused = Some(piece);
             }
@@ -91,7 +94,11 @@ fn clamp(margin: f64) -> f64 {
 }
 
 fn refuses(piece: &Piece<'_>) -> bool {
-    let is_early = |hit: &crate::text::cues::Hit| hit.cue == Cue::Refusal && hit.first < REFUSAL_WORDS;
+    begins_with(piece, Cue::Refusal) || begins_with(piece, Cue::Decline)
+}
+
+fn begins_with(piece: &Piece<'_>, cue: Cue) -> bool {
+    let is_early = |hit: &Hit| hit.cue == cue && hit.first < REFUSAL_WORDS;
     piece.voice == Voice::Assistant && piece.reading.hits.iter().any(is_early)
 }
 

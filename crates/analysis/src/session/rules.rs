@@ -4,6 +4,7 @@ use tidegate_domain::analysis::Pattern;
 
 use super::facts::Asked;
 use super::patterns::{Finding, Scene};
+use super::tool;
 use super::transcript::{Piece, Voice};
 use crate::cot;
 use crate::model::Lane;
@@ -45,18 +46,22 @@ pub(super) fn jailbreak_attempt(scene: &Scene<'_>) -> Option<Finding> {
         .filter(|(_, piece)| piece.scores.jailbreak >= SCREENED_MIN || is_free(piece))
         .map(|(nth, _)| nth)
         .collect();
-    let strongest = shown.iter().map(|&nth| scene.pieces[nth].scores.jailbreak).fold(0.6, f64::max);
+    let strongest = shown.iter().map(|&nth| scene.pieces[nth].scores.jailbreak).fold(0.5, f64::max);
+    let agreed = shown.iter().any(|&nth| {
+        let piece = &scene.pieces[nth];
+        is_free(piece) || piece.has(Cue::Unlimited) || piece.has(Cue::RolePlay) || piece.has(Cue::Override)
+    });
+    let weight = if agreed { 0.9 } else { 0.4 };
     (!shown.is_empty()).then(|| {
         let seen = "a persona or a trick is to make the model drop its rules".into();
         let carriers = each(&shown, "sets up a persona or a trick that is to do away with rules");
-        weighing(0.9 * strongest, finding(Pattern::JailbreakAttempt, strongest, seen, carriers))
+        weighing(weight * strongest, finding(Pattern::JailbreakAttempt, strongest, seen, carriers))
     })
 }
 
 pub(super) fn instruction_override(scene: &Scene<'_>) -> Option<Finding> {
-    let sets_aside = |piece: &Piece<'_>| {
-        piece.scores.injection >= SCREENED_MIN || (piece.has(Cue::Override) && piece.scores.injection >= 0.2)
-    };
+    // Screening alone takes tasks for agents for orders, cues alone take talk about orders for them.
+    let sets_aside = |piece: &Piece<'_>| piece.has(Cue::Override) && piece.scores.injection >= SCREENED_MIN;
     let mut carriers: Vec<(usize, &'static str)> = Vec::new();
     let users = scene.users().filter(|(_, piece)| sets_aside(piece));
     carriers.extend(users.map(|(nth, _)| (nth, "tells the model to set its instructions aside")));
@@ -162,13 +167,17 @@ pub(super) fn encoded(scene: &Scene<'_>) -> Option<Finding> {
             || (has(Cue::Act) && has(Cue::Recon))
             || hidden.margin(&scene.weights.heads, Lane::Harm) > 1.0
     };
-    let shown: Vec<usize> = scene
-        .pieces
-        .iter()
-        .enumerate()
-        .filter(|(_, piece)| piece.decoded.as_ref().is_some_and(tells))
-        .map(|(nth, _)| nth)
-        .collect();
+    let orders = |hidden: &Reading| {
+        hidden.hits.iter().any(|hit| hit.cue == Cue::Override)
+            || tool::by_cues(hidden, &(0..hidden.words.len())) >= 0.6
+    };
+    let is_order = |piece: &Piece<'_>| match (&piece.decoded, piece.voice) {
+        (Some(hidden), Voice::User) => tells(hidden),
+        (Some(hidden), _) => orders(hidden),
+        (None, _) => false,
+    };
+    let shown: Vec<usize> =
+        scene.pieces.iter().enumerate().filter(|(_, piece)| is_order(piece)).map(|(nth, _)| nth).collect();
     (!shown.is_empty()).then(|| {
         let seen = "encoded text gives orders or asks for harm once it is decoded".into();
         let carriers = each(&shown, "holds an encoded instruction");
@@ -223,7 +232,9 @@ pub(super) fn policy_probing(scene: &Scene<'_>) -> Option<Finding> {
     carriers.extend(each(&again, "asks again, in other words, what was refused"));
     let seen = format!("{} requests were refused and {} ask again", refused.len(), again.len());
     let strength = 0.3 + 0.15 * (again.len().min(3) + refused.len().min(3)) as f64 / 2.0;
-    let evidence = 0.12 * again.len().min(3) as f64 + if refused.len() >= 2 { 0.1 } else { 0.0 };
+    let is_sensitive = is_grave(scene) || !scene.with(Cue::Conceal).is_empty() || scene.chat >= 0.3;
+    let often = 0.12 * again.len().min(3) as f64 + if refused.len() >= 2 { 0.1 } else { 0.0 };
+    let evidence = if is_sensitive { often } else { 0.1 };
     Some(weighing(evidence, finding(Pattern::PolicyProbing, strength, seen, carriers)))
 }
 
@@ -268,17 +279,15 @@ pub(super) fn context(scene: &Scene<'_>) -> Option<Finding> {
     if asked.len() < 3 || !asked.iter().all(alone) {
         return None;
     }
-    let kinds = [Cue::Conceal, Cue::Target, Cue::Harm, Cue::Method].map(|cue| scene.with(cue));
-    let [conceal, target, harm, method] = &kinds;
-    let spread = conceal.len() >= 2 && method.len() >= 2 && (!target.is_empty() || !harm.is_empty());
-    let hidden_aim = !conceal.is_empty() && !target.is_empty() && !harm.is_empty() && !method.is_empty();
-    let together = spread || hidden_aim || scene.chat >= 0.5;
-    if !together {
+    let points = points(scene);
+    if points < POINTS_MIN && scene.chat < 0.5 {
         return None;
     }
-    let mut shown: Vec<usize> = kinds[..3].concat();
+    let mut shown: Vec<usize> =
+        [Cue::Conceal, Cue::Target, Cue::Harm, Cue::DropFrame].map(|cue| scene.with(cue)).concat();
     shown.sort_unstable();
     shown.dedup();
+<<<<<<< HEAD
     let shown = if shown.is_empty() { asked.iter().map(|asked| asked.piece).collect() } else { shown };
     let seen =
         "no turn is a finding by itself; a method, a target and hiding it come together over several".into();
@@ -288,6 +297,53 @@ pub(super) fn context(scene: &Scene<'_>) -> Option<Finding> {
         (false, true) => 0.3,
         (false, false) => 0.0,
     };
+=======
+    if shown.is_empty() {
+        shown = asked.iter().map(|asked| asked.piece).collect();
+    }
+    let seen =
+        "no turn is a finding by itself; a method, a target and hiding it come together over several".into();
+    let evidence = if points < POINTS_MIN { 0.0 } else { (0.12 * points as f64).min(0.75) };
+>>>>>>> sessions
     let carriers = each(&shown, "harmless alone, not with the rest");
     Some(weighing(evidence, finding(Pattern::ContextDependentThreat, 0.4 + evidence, seen, carriers)))
+}
+
+/// From so many points on, turns that are harmless alone are a threat together.
+const POINTS_MIN: usize = 4;
+
+/// What comes together in a session that has something to hide: hiding it, leaving the frame it began in, going on after the
+/// model declined, or pressing for rights; and besides a person it is aimed at, how it is done, and that it goes further.
+fn points(scene: &Scene<'_>) -> usize {
+    let asked = &scene.facts.asked;
+    let late: Vec<&Piece<'_>> =
+        asked[asked.len() / 2..].iter().map(|asked| &scene.pieces[asked.piece]).collect();
+    let has = |cue: Cue| usize::from(!scene.with(cue).is_empty());
+    let hides = late.iter().filter(|piece| piece.has(Cue::Conceal)).count().min(2);
+    let framed = [Cue::Fiction, Cue::RolePlay, Cue::Pretext].iter().any(|&cue| has(cue) > 0);
+    let leaves = usize::from(framed && late.iter().any(|piece| piece.has(Cue::DropFrame)));
+    let presses =
+        [Cue::Authority, Cue::Urgency, Cue::Sympathy].map(has).iter().sum::<usize>() * has(Cue::Privilege);
+    // A late request that the model declined for what it asks, and that the user did not drop.
+    let half = asked.len() / 2;
+    let declined = asked.iter().enumerate().any(|(nth, asked)| asked.declined && nth >= half.min(2));
+    let goes_on = asked.iter().position(|asked| asked.declined).is_some_and(|nth| nth + 1 < asked.len());
+    let declined = usize::from(declined) * (1 + usize::from(goes_on));
+    let is_pressed = presses >= 2 && scene.facts.refusals() >= 2;
+    if hides + leaves + declined == 0 && !is_pressed {
+        return 0;
+    }
+    let protects = scene.with(Cue::Protect).len() * 2 > asked.len();
+    let how = usize::from(scene.with(Cue::Method).len() >= 2);
+    let rises = usize::from(scene.facts.rise > 0.3);
+    let points = hides
+        + leaves
+        + presses.min(1)
+        + declined
+        + usize::from(scene.facts.refusals() > 1)
+        + usize::from(late.iter().any(|piece| piece.has(Cue::Target)))
+        + how
+        + rises
+        + usize::from(late.iter().any(|piece| piece.has(Cue::OwnAct)));
+    points.saturating_sub(usize::from(protects) * 2)
 }

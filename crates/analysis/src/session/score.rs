@@ -1,4 +1,6 @@
 //! The score of a session: three kinds of evidence, any of which is enough.
+//!
+//! The surest one counts. Each says yes from 0.5 on, at few false alarms; several doubts at once would be more of them.
 
 use super::facts::Facts;
 use super::patterns::{self, Finding};
@@ -52,6 +54,6 @@ pub(crate) fn score<'a>(request: &'a SessionRequest, weights: &Weights) -> Score
     let findings =
         patterns::find(&Scene { pieces: &pieces, facts: &facts, found: found.as_ref(), chat, tool, weights });
     let moves = findings.iter().fold(1.0, |none, finding| none * (1.0 - finding.evidence));
-    let risk = 1.0 - (1.0 - chat) * (1.0 - tool) * moves;
+    let risk = chat.max(tool).max(1.0 - moves);
     Scored { pieces, chat, tool, findings, risk }
 }

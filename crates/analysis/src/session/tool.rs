@@ -114,7 +114,8 @@ fn about(piece: &Piece<'_>, order: &Order, heads: &Heads, user: &HashSet<u64>, f
     }
     let around = around(words, reading);
     features[5] = (reading.hits_in(&around, Cue::ToAgent) as f64 / 4.0).min(1.0);
-    features[6] = (acts(reading, &around) as f64 / 2.0).min(1.0);
+    // What the user asked for is no order of somebody else: a bill that he wants paid asks to be paid.
+    features[6] = (acts(reading, &around, |hash| !user.contains(&hash)) as f64 / 2.0).min(1.0);
     let long: Vec<u64> = long_words(reading, &around).collect();
     let foreign = long.iter().filter(|hash| !user.contains(hash)).count();
     features[10] = foreign as f64 / long.len().max(1) as f64;
@@ -129,18 +130,19 @@ fn highest_harm(reading: &Reading, heads: &Heads) -> f64 {
 pub(crate) fn by_cues(reading: &Reading, words: &Range<usize>) -> f64 {
     let score = 2 * reading.hits_in(words, Cue::Override).min(2)
         + reading.hits_in(words, Cue::ToAgent).min(3)
-        + acts(reading, words).min(2);
+        + acts(reading, words, |_| true).min(2);
     (score as f64 / 7.0).min(1.0)
 }
 
 /// Words that tell to act: at the beginning of a sentence, or right after an address.
-fn acts(reading: &Reading, words: &Range<usize>) -> usize {
+fn acts(reading: &Reading, words: &Range<usize>, counts: impl Fn(u64) -> bool) -> usize {
     let inside = |at: usize| words.contains(&at);
     let follows_address = |at: u32| {
         reading.hits.iter().any(|hit| hit.cue == Cue::ToAgent && hit.end <= at && at - hit.end <= 2)
     };
-    let mut acts = reading.hits.iter().filter(|hit| hit.cue == Cue::Act && inside(hit.first as usize));
-    acts.by_ref().filter(|hit| reading.words[hit.first as usize].opens || follows_address(hit.first)).count()
+    let acts = reading.hits.iter().filter(|hit| hit.cue == Cue::Act && inside(hit.first as usize));
+    let stands = |at: u32| reading.words[at as usize].opens || follows_address(at);
+    acts.filter(|hit| stands(hit.first) && counts(reading.words[hit.first as usize].hash)).count()
 }
 
 fn around(words: &Range<usize>, reading: &Reading) -> Range<usize> {

@@ -145,7 +145,8 @@ fn piece<'a>(
     event: &Turn,
     heads: &Heads,
 ) -> Piece<'a> {
-    let reading = Reading::of(&text, heads);
+    let reading =
+        if voice == Voice::Cot { Reading::of_thought(&text, heads) } else { Reading::of(&text, heads) };
     let decoded = match voice {
         Voice::User | Voice::Tool => decode::decode(&text[..text.floor_char_boundary(2 * END_BYTES)]),
         _ => Vec::new(),

@@ -38,7 +38,7 @@ cues! {
     Override "override", Unlimited "unlimited", Recon "recon", Privilege "privilege", Encoded "encoded",
     Again "again", Protect "protect", Target "target", ToAgent "to_agent", Act "act", Fiction "fiction",
     CotHide "cot_hide", CotFake "cot_fake", CotTests "cot_tests", CotWatched "cot_watched", CotRule "cot_rule",
-    CotBut "cot_but", CotAim "cot_aim", CotSteer "cot_steer", CotHarm "cot_harm", CotBypass "cot_bypass",
+    CotBut "cot_but", CotAim "cot_aim", CotSteer "cot_steer", CotHarm "cot_harm", CotBypass "cot_bypass", Decline "decline",
 }
 
 /// A phrase found: which cue, and its words.

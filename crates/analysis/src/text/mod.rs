@@ -4,4 +4,4 @@ pub(crate) mod cues;
 pub(crate) mod decode;
 pub(crate) mod reading;
 pub(crate) mod sketch;
-pub mod words;
+pub(crate) mod words;

@@ -30,16 +30,31 @@ pub const STRIDE_WORDS: usize = 8;
 impl Reading {
     /// Reads `text`, both ends of it if it is long. Cost O(bytes read).
     pub(crate) fn of(text: &str, heads: &Heads) -> Self {
+        Self::read(text, heads, false)
+    }
+
+    /// Reads a chain of thought: its head knows runs of letters too, for names of functions and files.
+    pub(crate) fn of_thought(text: &str, heads: &Heads) -> Self {
+        Self::read(text, heads, true)
+    }
+
+    fn read(text: &str, heads: &Heads, is_thought: bool) -> Self {
         let words = words::words(text);
         let mut sums = Vec::with_capacity(words.len() + 1);
         let mut sum = [0_i32; LANES];
         sums.push(sum);
         for nth in 0..words.len() {
-            words::grams(text, &words, nth, |place| {
+            words::grams(&words, nth, |place| {
                 for (sum, weight) in sum.iter_mut().zip(heads.table[place as usize]) {
                     *sum += i32::from(weight);
                 }
             });
+            if is_thought {
+                let cot = &mut sum[Lane::Cot as usize];
+                words::letters(text, &words[nth], |place| {
+                    *cot += i32::from(heads.table[place as usize][Lane::Cot as usize]);
+                });
+            }
             sums.push(sum);
         }
         let hits = cues::find(&words);
@@ -128,7 +143,7 @@ mod tests {
         let mut heads = Heads { unit: [1.0; LANES], ..Heads::default() };
         let text = "give me the poison now";
         let words = words::words(text);
-        words::grams(text, &words, 3, |place| heads.table[place as usize][0] = 1);
+        words::grams(&words, 3, |place| heads.table[place as usize][0] = 1);
         let reading = Reading::of(text, &heads);
         assert!(reading.sum(Lane::Harm, 3..4) > reading.sum(Lane::Harm, 0..2));
         assert_eq!(reading.sum(Lane::Harm, 0..9), 0);

@@ -1,8 +1,8 @@
 //! Words of a text, and the hashed n-grams that the heads read.
 //!
 //! A word is a run of letters and digits, in lower case, apostrophes left out, every digit read as `0`: `Don't` is `dont`.
-//! Each word brings its own n-grams (itself, its pair with the word before, its pair with the one before that, and the runs of
-//! four letters inside it), so what a stretch of words says is the sum over its words, and a window slides in one step.
+//! Each word brings its own n-grams (itself, its pair with the word before, its pair with the one before that), so what a
+//! stretch of words says is the sum over its words, and a window slides in one step.
 
 /// Number of places of the heads' table.
 pub const BUCKETS: usize = 1 << 17;
@@ -21,10 +21,10 @@ pub struct Word {
 }
 
 /// Longer texts are read at both ends: so many bytes of each.
-pub const END_BYTES: usize = 6_000;
+pub(crate) const END_BYTES: usize = 6_000;
 
 /// The stretches of a text that are read: all of it, or its two ends. Cost O(1).
-pub fn ends(text: &str) -> [(usize, &str); 2] {
+pub(crate) fn ends(text: &str) -> [(usize, &str); 2] {
     if text.len() <= 2 * END_BYTES {
         return [(0, text), (text.len(), "")];
     }
@@ -131,15 +131,14 @@ pub(crate) fn hash_of(word: &str) -> u64 {
 
 const PAIR: u64 = 0x9e37_79b9_7f4a_7c15;
 const SKIP: u64 = 0xa076_1d64_78bd_642f;
-const CHARS: u64 = 0xe703_7ed1_a0b4_28db;
 
 #[inline]
 fn bucket(hash: u64) -> u32 {
     ((hash ^ (hash >> 31)).wrapping_mul(0xd6e8_feb8_6659_fd93) >> (64 - BUCKETS.trailing_zeros())) as u32
 }
 
-/// Calls `visit` with the place of every n-gram that word `nth` brings. Cost O(bytes of the word).
-pub fn grams(text: &str, words: &[Word], nth: usize, mut visit: impl FnMut(u32)) {
+/// Calls `visit` with the place of every n-gram that word `nth` brings. Cost O(1).
+pub fn grams(words: &[Word], nth: usize, mut visit: impl FnMut(u32)) {
     let word = words[nth];
     visit(bucket(word.hash));
     if nth >= 1 {
@@ -148,6 +147,14 @@ pub fn grams(text: &str, words: &[Word], nth: usize, mut visit: impl FnMut(u32))
     if nth >= 2 {
         visit(bucket(words[nth - 2].hash.rotate_left(21).wrapping_mul(SKIP) ^ word.hash));
     }
+}
+
+const CHARS: u64 = 0xe703_7ed1_a0b4_28db;
+/// Of longer words so many letters are read.
+const LETTERS_MAX: usize = 24;
+
+/// Calls `visit` with the place of every run of four letters of a word, its ends included. Cost O(bytes of the word).
+pub fn letters(text: &str, word: &Word, mut visit: impl FnMut(u32)) {
     let bytes = &text.as_bytes()[word.start as usize..word.end as usize];
     let mut window = u32::from(b' ');
     let letters = bytes.iter().take(LETTERS_MAX).map(|byte| byte | 0x20);
@@ -158,9 +165,6 @@ pub fn grams(text: &str, words: &[Word], nth: usize, mut visit: impl FnMut(u32))
         }
     }
 }
-
-/// Of longer words so many letters are read.
-const LETTERS_MAX: usize = 24;
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use tidegate_training::eval::Report;
+use tidegate_training::sessions::{self, judge, slices};
 use tidegate_training::train;
 
 use super::out;
@@ -20,6 +21,9 @@ pub(super) struct Args {
     /// Seed of every choice
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Train the built-in threat model of sessions and chains of thought in place of the classifiers
+    #[arg(long)]
+    sessions: bool,
     /// Print what models that were not shown a row say of it: five folds
     #[arg(long)]
     cross_validate: bool,
@@ -30,6 +34,9 @@ pub(super) struct Args {
 
 /// Trains, and says how good such weights are on rows they have not seen. Errors: a set cannot be read or written.
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    if args.sessions {
+        return run_sessions(args);
+    }
     let (model, validation) =
         train(&args.data, args.seed).with_context(|| args.data.display().to_string())?;
     if let Some(file) = &args.out {
@@ -39,26 +46,62 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     if !args.cross_validate {
         return Ok(());
     }
-    let reports = validation.reports();
+    print(args, &validation.reports())
+}
+
+/// Trains the threat model, and says how good such weights are on sessions that they have not seen.
+fn run_sessions(args: &Args) -> anyhow::Result<()> {
+    let shown = || args.data.display().to_string();
+    if let Some(file) = &args.out {
+        let weights = sessions::train_sessions(&args.data, args.seed).with_context(shown)?;
+        std::fs::write(file, weights.to_bytes()).with_context(|| file.display().to_string())?;
+        out::note(&format!("wrote {}", file.display()));
+    }
+    if !args.cross_validate {
+        return Ok(());
+    }
+    let validation = sessions::cross_validate_sessions(&args.data, args.seed).with_context(shown)?;
+    let mut reports: Vec<(String, Report)> = slices(&validation.sessions)
+        .into_iter()
+        .map(|(name, held)| ("sessions".to_owned(), judge(name, &held)))
+        .collect();
+    let left_out = [
+        ("a template left out", &validation.templates),
+        ("a goal left out", &validation.goals),
+        ("cot", &validation.thoughts),
+    ];
+    for (name, held) in left_out {
+        let set = held.first().map_or_else(String::new, |held| held.set.clone());
+        let of_set: Vec<_> = held.iter().filter(|held| held.set == set).collect();
+        reports.push((set, judge(name, &of_set)));
+    }
+    print(args, &reports)
+}
+
+fn print(args: &Args, reports: &[(impl AsRef<str>, Report)]) -> anyhow::Result<()> {
     if args.json {
-        let all: Vec<_> =
-            reports.iter().map(|(set, report)| serde_json::json!({"set": set, "report": report})).collect();
+        let all: Vec<_> = reports
+            .iter()
+            .map(|(set, report)| serde_json::json!({"set": set.as_ref(), "report": report}))
+            .collect();
         out::say(&serde_json::to_string_pretty(&all)?);
     } else {
         out::say(&format!(
-            "{:<22} {:<22} {:>6} {:>7} {:>15} {:>7} {:>7} {:>7} {:>8}",
-            "set", "detector", "n", "f1", "95 %", "fpr", "auroc", "auprc", "macro f1"
+            "{:<22} {:<22} {:>6} {:>7} {:>7} {:>7} {:>15} {:>7} {:>7} {:>7} {:>8}",
+            "set", "detector", "n", "prec", "recall", "f1", "95 %", "fpr", "auroc", "auprc", "macro f1"
         ));
-        reports.iter().for_each(|(set, report)| out::say(&row(set, report)));
+        reports.iter().for_each(|(set, report)| out::say(&row(set.as_ref(), report)));
     }
     Ok(())
 }
 
 fn row(set: &str, report: &Report) -> String {
     format!(
-        "{set:<22} {:<22} {:>6} {:>7.4}   {:.4}-{:.4} {:>7.4} {:>7.4} {:>7.4} {:>8.4}",
+        "{set:<22} {:<22} {:>6} {:>7.4} {:>7.4} {:>7.4}   {:.4}-{:.4} {:>7.4} {:>7.4} {:>7.4} {:>8.4}",
         report.detector,
         report.n,
+        report.precision,
+        report.recall,
         report.f1,
         report.f1_interval.low,
         report.f1_interval.high,

@@ -13,7 +13,8 @@ const LOANS: &[(&str, &str)] = &[("store-embedded", "simulator"), ("stream-redis
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("screening", &["domain", "embedding"]),
-    ("training", &["domain", "screening"]),
+    ("analysis", &["domain"]),
+    ("training", &["analysis", "domain", "screening"]),
     ("embedding", &[]),
     ("scanner", &["domain"]),
     ("engine", &["domain"]),

@@ -51,10 +51,22 @@ pub(super) struct Grams {
 
 impl Grams {
     pub(super) fn of(text: &str) -> Self {
+        Self::read(text, false)
+    }
+
+    /// Of a chain of thought, with runs of letters.
+    pub(super) fn of_thought(text: &str) -> Self {
+        Self::read(text, true)
+    }
+
+    fn read(text: &str, is_thought: bool) -> Self {
         let words = learn::words(text);
         let mut grams = Self { places: Vec::new(), starts: vec![0] };
         for nth in 0..words.len() {
-            learn::grams(text, &words, nth, |place| grams.places.push(place));
+            learn::grams(&words, nth, |place| grams.places.push(place));
+            if is_thought {
+                learn::letters(text, &words[nth], |place| grams.places.push(place));
+            }
             grams.starts.push(grams.places.len() as u32);
         }
         grams
@@ -93,6 +105,7 @@ pub(super) struct Single {
 
 /// A labelled chain of thought.
 pub(super) struct Thought {
+    pub(super) set: &'static str,
     pub(super) row: Row,
     pub(super) it_is: bool,
     pub(super) request: CotRequest,
@@ -147,19 +160,19 @@ fn requests(dir: &Path) -> Result<Vec<Single>, TrainError> {
     let mut add = |text: &str, it_is: bool, weight: f32| {
         singles.push(Single { grams: Grams::of(text), it_is, weight, cues: Vec::new() });
     };
-    for (set, weight) in [("harmful_intent", 0.5), ("xstest", 1.0)] {
+    for (set, weight) in [("harmful_intent", 0.15), ("xstest", 0.3)] {
         for row in data::read_set(dir, set)? {
             add(&row.text, row.has("HARMFUL_INTENT"), weight);
         }
     }
     for set in ["jailbreak", "injection_direct", "notinject"] {
         for row in data::read_set(dir, set)?.iter().filter(|row| row.has("BENIGN")) {
-            add(&row.text, false, 0.3);
+            add(&row.text, false, 0.1);
         }
     }
     for row in own::rows() {
         if row.has("HARMFUL_INTENT") || row.has("BENIGN") || row.has("HARMLESS") {
-            add(&row.text, row.has("HARMFUL_INTENT"), 0.7);
+            add(&row.text, row.has("HARMFUL_INTENT"), 0.2);
         }
     }
     Ok(singles)
@@ -171,7 +184,7 @@ fn mails(dir: &Path) -> Result<Vec<Single>, TrainError> {
     let single = |row: &Row| Single {
         grams: Grams::of(&row.text),
         it_is: row.has("INJECTION"),
-        weight: 0.3,
+        weight: if row.has("INJECTION") { 0.8 } else { 0.3 },
         cues: learn::orders_by_cues(&row.text),
     };
     Ok(rows.iter().map(single).collect())
@@ -181,9 +194,10 @@ fn thoughts(dir: &Path, screener: &SessionScreener) -> Result<Vec<Thought>, Trai
     let mut thoughts = Vec::new();
     for set in ["cot_rhw", "cot_amongus_weak"] {
         thoughts.extend(data::read_set(dir, set)?.into_iter().map(|row| Thought {
+            set,
             it_is: !row.has("BENIGN"),
             request: request::cot_request(&row, screener),
-            grams: Grams::of(&row.text),
+            grams: Grams::of_thought(&row.text),
             row,
         }));
     }

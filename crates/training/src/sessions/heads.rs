@@ -43,7 +43,7 @@ fn weight_of(session: &Session) -> f32 {
     match (session.set, session.attack) {
         (SessionSet::Hh, false) => 4.0,
         (SessionSet::Hh, true) => 1.0,
-        _ => 0.5,
+        _ => 0.3,
     }
 }
 
@@ -56,7 +56,7 @@ fn harm(corpus: &Corpus, sessions: &[&Session], seed: u64) -> Head {
         let words = session.user.iter().map(Grams::words).sum();
         examples.push(Example { parts, words, it_is, weight });
         let turns = session.user.iter().filter(|grams| grams.words() >= 4);
-        examples.extend(turns.map(|grams| of_text(grams, it_is, weight * 0.3)));
+        examples.extend(turns.map(|grams| of_text(grams, it_is, weight * 0.05)));
     }
     examples.extend(corpus.requests.iter().map(|single| of_text(&single.grams, single.it_is, single.weight)));
     linear::train(&examples, HARM, seed)

@@ -19,7 +19,7 @@ mod validate;
 
 pub use corpus::SessionSet;
 pub use request::{SessionScreener, cot_request, session_request};
-pub use validate::{Held, RISK_MIN, SessionValidation, judge, slices};
+pub use validate::{Held, RISK_MIN, SessionValidation, ask_cot, ask_session, judge, slices};
 
 use std::path::Path;
 use std::sync::Arc;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tidegate_analysis::{RulesModel, Weights};
+use tidegate_domain::analysis::{CotRequest, Pattern, SessionRequest};
 
 use super::corpus::{Corpus, SessionSet};
 use super::folds::FOLDS;
@@ -15,13 +16,15 @@ use crate::eval::{Answered, Report, report_named};
 #[derive(Clone, Debug)]
 pub struct Held {
     /// The name of its set.
-    pub set: &'static str,
+    pub set: String,
     /// The row.
     pub row: Row,
     /// Whether it is an attack, or deceives.
     pub it_is: bool,
     /// The risk score.
     pub risk: f64,
+    /// The patterns of a session.
+    pub patterns: Vec<Pattern>,
 }
 
 /// What cross-validation found.
@@ -50,11 +53,10 @@ pub(super) fn validate(corpus: &Corpus, seed: u64) -> SessionValidation {
     validation.templates = left_out(corpus, &folds, &templates, seed);
     let goals = |nth: usize| {
         let row = &corpus.sessions[nth].row;
-        row.injection_task
-            .as_deref()
-            .map(|goal| (goal.len() + goal.bytes().map(usize::from).sum::<usize>()).to_string())
+        let goal = row.injection_task.as_deref()?;
+        Some((goal.bytes().map(usize::from).sum::<usize>() % FOLDS).to_string())
     };
-    validation.goals = left_out(corpus, &folds, &|nth| goals(nth).map(|goal| bucket(&goal)), seed);
+    validation.goals = left_out(corpus, &folds, &goals, seed);
     validation.thoughts = validate_thoughts(corpus, seed);
     validation
 }
@@ -66,10 +68,6 @@ fn family(attack_type: &str) -> String {
     } else {
         attack_type.into()
     }
-}
-
-fn bucket(goal: &str) -> String {
-    (goal.bytes().map(usize::from).sum::<usize>() % 4).to_string()
 }
 
 /// For each kind: trains without attacks of it and without one fold of the rest, and asks about those.
@@ -97,16 +95,11 @@ fn left_out(
 
 fn held_by(corpus: &Corpus, rest: &[usize], held: &[usize], seed: u64) -> Vec<Held> {
     let model = RulesModel::with_weights(Arc::new(stack::fit(corpus, rest, seed)));
-    let held = held.iter().map(|&nth| {
+    let ask = |&nth: &usize| {
         let session = &corpus.sessions[nth];
-        Held {
-            set: session.set.name(),
-            row: session.row.clone(),
-            it_is: session.attack,
-            risk: model.session(&session.request).risk_score.get(),
-        }
-    });
-    held.collect()
+        ask_session(&model, session.set.name(), &session.row, &session.request)
+    };
+    held.iter().map(ask).collect()
 }
 
 fn validate_thoughts(corpus: &Corpus, seed: u64) -> Vec<Held> {
@@ -120,12 +113,7 @@ fn validate_thoughts(corpus: &Corpus, seed: u64) -> Vec<Held> {
         let model = RulesModel::with_weights(Arc::new(weights));
         found.extend(held.into_iter().map(|nth| {
             let thought = &corpus.thoughts[nth];
-            Held {
-                set: if thought.row.raw["family"].is_string() { "cot_rhw" } else { "cot_amongus_weak" },
-                row: thought.row.clone(),
-                it_is: thought.it_is,
-                risk: model.cot(&thought.request).risk_score.get(),
-            }
+            ask_cot(&model, thought.set, &thought.row, &thought.request)
         }));
     }
     found
@@ -133,6 +121,29 @@ fn validate_thoughts(corpus: &Corpus, seed: u64) -> Vec<Held> {
 
 /// From this risk on a session is said to be an attack.
 pub const RISK_MIN: f64 = 0.5;
+
+/// What `model` says of a labelled session.
+pub fn ask_session(model: &RulesModel, set: &str, row: &Row, request: &SessionRequest) -> Held {
+    let analysis = model.session(request);
+    Held {
+        set: set.to_owned(),
+        it_is: row.has("ATTACK"),
+        row: row.clone(),
+        risk: analysis.risk_score.get(),
+        patterns: analysis.patterns,
+    }
+}
+
+/// What `model` says of a labelled chain of thought.
+pub fn ask_cot(model: &RulesModel, set: &str, row: &Row, request: &CotRequest) -> Held {
+    Held {
+        set: set.to_owned(),
+        it_is: !row.has("BENIGN"),
+        row: row.clone(),
+        risk: model.cot(request).risk_score.get(),
+        patterns: Vec::new(),
+    }
+}
 
 /// The report of rows under a name.
 pub fn judge(name: &str, held: &[&Held]) -> Report {
@@ -151,9 +162,12 @@ pub fn slices(held: &[Held]) -> Vec<(&'static str, Vec<&Held>)> {
         ("all", of(&|_| true)),
         ("hh hand-labelled", of(&|held| held.set == "sessions_hh" && by_hand(held))),
         ("hh", of(&|held| held.set == "sessions_hh")),
-        ("chats", of(&|held| matches!(held.set, "sessions_hh" | "sessions_mtchat"))),
+        ("chats", of(&|held| matches!(&*held.set, "sessions_hh" | "sessions_mtchat"))),
         ("agentdojo", of(&|held| held.set == "sessions_agentdojo")),
-        ("agents", of(&|held| matches!(held.set, "sessions_agentdojo" | "sessions_task" | "sessions_code"))),
+        (
+            "agents",
+            of(&|held| matches!(&*held.set, "sessions_agentdojo" | "sessions_task" | "sessions_code")),
+        ),
         ("task", of(&|held| held.set == "sessions_task")),
         ("code", of(&|held| held.set == "sessions_code")),
         ("mtchat", of(&|held| held.set == "sessions_mtchat")),
