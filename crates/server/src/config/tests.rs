@@ -88,6 +88,9 @@ fn every_alias_sets_its_key() {
             Value::Float(_) => "0.25".into(),
             Value::String(_) if *key == "transport.url" => "redis://cache:6379".into(),
             Value::String(_) if *key == "store.url" => "postgres://me@database/tidegate".into(),
+            Value::String(_) if name == "base_url" => "http://localhost:11434/v1".into(),
+            Value::String(_) if name == "strategy" => "sync".into(),
+            Value::Array(_) if *key == "analysis.models" => "mock".into(),
             Value::String(_) if name == "otlp_endpoint" => "http://localhost:4318".into(),
             // Refused without a library for it; what an alias sets is seen by the refusal's origin.
             Value::String(_) if name == "device" => {

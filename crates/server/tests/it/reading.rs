@@ -222,7 +222,7 @@ async fn what_is_absent_is_404_and_what_is_empty_is_an_empty_page() {
     }
     assert_eq!(server.read("/v1/events").await, json!({"events": []}));
     assert_eq!(server.read("/v1/sessions").await, json!({"sessions": [], "total": 0}));
-    assert_eq!(server.read("/v1/quarantine").await, json!({"quarantine": []}));
+    assert_eq!(server.read("/v1/quarantine").await, json!({"quarantine": [], "jobs": []}));
     // The right place with another checksum is not the event.
     let receipt = server.store(json!({"type": "a"})).await;
     let id = receipt["eventId"].as_str().unwrap();
