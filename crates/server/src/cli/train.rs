@@ -1,10 +1,11 @@
 //! `tidegate train`: the weights of the classifiers, from labelled sets. The same sets and seed give the same bytes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use tidegate_embedding::{BertEmbedder, Embedder, KernelChoice, ModelSettings};
 use tidegate_training::eval::Report;
-use tidegate_training::train;
+use tidegate_training::{CrossValidation, train};
 
 use super::out;
 
@@ -17,6 +18,12 @@ pub(super) struct Args {
     /// Where the weights go
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Folder of a sentence encoder: heads over its vectors are trained too
+    #[arg(long, value_name = "DIR")]
+    model_dir: Option<PathBuf>,
+    /// Where those heads go
+    #[arg(long, value_name = "FILE", requires = "model_dir")]
+    heads_out: Option<PathBuf>,
     /// Seed of every choice
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -28,28 +35,55 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Trains, and says how good such weights are on rows they have not seen. Errors: a set cannot be read or written.
+/// Trains, and says how good such weights are on rows they have not seen. Errors: a set cannot be read or written, or the
+/// model directory cannot be used.
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let (model, validation) =
-        train(&args.data, args.seed).with_context(|| args.data.display().to_string())?;
+    let encoder = args.model_dir.as_deref().map(open).transpose()?;
+    let encoder = encoder.as_ref().map(|encoder| encoder as &dyn Embedder);
+    let trained = train(&args.data, args.seed, encoder).with_context(|| args.data.display().to_string())?;
     if let Some(file) = &args.out {
-        std::fs::write(file, model.to_bytes()).with_context(|| file.display().to_string())?;
-        out::note(&format!("wrote {} ({})", file.display(), model.fingerprint()));
+        write(file, &trained.model.to_bytes(), &trained.model.fingerprint())?;
     }
-    if !args.cross_validate {
-        return Ok(());
+    if let (Some(file), Some((heads, _))) = (&args.heads_out, &trained.sentence) {
+        write(file, &heads.to_bytes(), &heads.fingerprint())?;
     }
-    let reports = validation.reports();
-    if args.json {
-        let all: Vec<_> =
-            reports.iter().map(|(set, report)| serde_json::json!({"set": set, "report": report})).collect();
+    if args.cross_validate {
+        let sentence = trained.sentence.iter().map(|(_, validation)| ("0+1+2", validation));
+        let all: Vec<_> = std::iter::once(("0+1", &trained.validation)).chain(sentence).collect();
+        show(&all, args.json)?;
+    }
+    Ok(())
+}
+
+/// The encoder whose vectors the heads are trained on: by the kernel that gives the same on every machine with AVX2, so
+/// that the weights are the same too.
+fn open(dir: &Path) -> anyhow::Result<BertEmbedder> {
+    let settings = ModelSettings { kernel: KernelChoice::Avx2, ..ModelSettings::default() };
+    BertEmbedder::open(dir, &settings).with_context(|| dir.display().to_string())
+}
+
+fn write(file: &Path, bytes: &[u8], fingerprint: &str) -> anyhow::Result<()> {
+    std::fs::write(file, bytes).with_context(|| file.display().to_string())?;
+    out::note(&format!("wrote {} ({fingerprint})", file.display()));
+    Ok(())
+}
+
+/// What cross-validation says, by tiers.
+fn show(all: &[(&str, &CrossValidation)], json: bool) -> anyhow::Result<()> {
+    let reports = all.iter().flat_map(|(tiers, validation)| {
+        validation.reports().into_iter().map(move |(set, report)| (*tiers, set, report))
+    });
+    if json {
+        let all: Vec<_> = reports
+            .map(|(tiers, set, report)| serde_json::json!({"tiers": tiers, "set": set, "report": report}))
+            .collect();
         out::say(&serde_json::to_string_pretty(&all)?);
     } else {
         out::say(&format!(
-            "{:<22} {:<22} {:>6} {:>7} {:>15} {:>7} {:>7} {:>7} {:>8}",
-            "set", "detector", "n", "f1", "95 %", "fpr", "auroc", "auprc", "macro f1"
+            "{:<6} {:<22} {:<22} {:>6} {:>7} {:>15} {:>7} {:>7} {:>7} {:>8}",
+            "tiers", "set", "detector", "n", "f1", "95 %", "fpr", "auroc", "auprc", "macro f1"
         ));
-        reports.iter().for_each(|(set, report)| out::say(&row(set, report)));
+        reports.for_each(|(tiers, set, report)| out::say(&format!("{tiers:<6} {}", row(set, &report))));
     }
     Ok(())
 }
