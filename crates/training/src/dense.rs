@@ -17,6 +17,8 @@ const PASSES: usize = 60;
 const STEP_SHARE: f64 = 0.01;
 
 /// Solves for `targets`, whose examples are rows of `inputs` numbers. Cost O(passes x targets x inputs).
+///
+/// Near the minimum where cost times the square of a row's length is about 1 or less; dearer ones end at the last pass.
 pub(crate) fn solve(rows: &[f32], inputs: usize, targets: &[Target], seed: u64) -> Line {
     let row = |target: &Target| &rows[target.example as usize * inputs..][..inputs];
     let mut line = Line { weights: vec![0.0; inputs], bias: 0.0 };
@@ -95,10 +97,11 @@ mod tests {
         assert!(line.weights[1].abs() < line.weights[0] / 20.0 && line.bias.abs() < line.weights[0] / 20.0);
     }
 
-    /// At the minimum of `|w|^2 / 2 + C sum max(0, 1 - y m)^2` its slope is zero in every direction.
+    /// At the minimum of `|w|^2 / 2 + C sum max(0, 1 - y m)^2` its slope is zero in every direction; its parts add up to 5.
     #[test]
     fn the_solution_is_the_minimum() {
         let (rows, mut targets) = circle();
+        targets.iter_mut().for_each(|target| target.cost = 0.05);
         targets.iter_mut().step_by(5).for_each(|target| target.it_is = !target.it_is);
         let line = solve(&rows, 2, &targets, 7);
         let mut slope = [line.weights[0], line.weights[1], line.bias];
@@ -108,7 +111,7 @@ mod tests {
             let miss = (1.0 - sign * line.margin(row)).max(0.0) * 2.0 * target.cost as f32 * sign;
             slope.iter_mut().zip([row[0], row[1], 1.0]).for_each(|(slope, value)| *slope -= miss * value);
         }
-        assert!(slope.iter().all(|slope| slope.abs() < 0.5), "{slope:?}");
+        assert!(slope.iter().all(|slope| slope.abs() < 0.02), "{slope:?}");
     }
 
     #[test]
