@@ -15,7 +15,7 @@ use tidegate_embedding::service::EmbeddingService;
 use tidegate_embedding::{Embedder, HashedEmbedder, Vector};
 
 use crate::exemplars::{Blend, Exemplars};
-use crate::{Settings, SettingsError, TextScreener};
+use crate::{SentenceHeads, Settings, SettingsError, TextScreener};
 
 /// So many of the texts that look most alike by their n-grams are compared by the encoder.
 const COMPARED_MAX: usize = 64;
@@ -26,6 +26,15 @@ pub enum Vectors {
     Hashed,
     /// A sentence encoder.
     Encoder(Encoder),
+}
+
+impl Vectors {
+    /// The shipped heads, if they belong to this encoder.
+    pub fn heads(&self) -> Option<Arc<SentenceHeads>> {
+        let Self::Encoder(encoder) = self else { return None };
+        let heads = SentenceHeads::shipped().ok()?;
+        heads.fits(&**encoder.service.embedder()).then_some(heads)
+    }
 }
 
 /// A sentence encoder, and how long its answer is waited for.
@@ -69,11 +78,41 @@ impl TieredScreener {
         vectors: Vectors,
         blend: Blend,
     ) -> Result<Self, SettingsError> {
-        let text = TextScreener::new(settings)?;
-        let own = projects.iter().map(|(id, settings)| Ok((id.clone(), TextScreener::new(settings)?)));
+        let heads = vectors.heads();
+        Self::with_heads(settings, projects, vectors, blend, heads.as_ref())
+    }
+
+    /// As [`Self::new`], with heads of one's own for the encoder's vectors, or none.
+    pub fn with_heads(
+        settings: &Settings,
+        projects: &[(String, Settings)],
+        vectors: Vectors,
+        blend: Blend,
+        heads: Option<&Arc<SentenceHeads>>,
+    ) -> Result<Self, SettingsError> {
+        let screener = |settings: &Settings| {
+            let screener = TextScreener::new(settings)?;
+            Ok::<_, SettingsError>(match heads {
+                Some(heads) => screener.with_heads(Arc::clone(heads)),
+                None => screener,
+            })
+        };
+        let text = screener(settings)?;
+        let own = projects.iter().map(|(id, settings)| Ok((id.clone(), screener(settings)?)));
         let projects = own.collect::<Result<HashMap<_, _>, SettingsError>>()?;
         let version = version(&text, &projects, &vectors, &blend);
         Ok(Self { text, projects, exemplars: Exemplars::default(), vectors, blend, version })
+    }
+
+    /// Whether vectors say anything besides what labelled texts are near.
+    fn has_heads(&self) -> bool {
+        let mut all = std::iter::once(&self.text).chain(self.projects.values());
+        all.any(|screener| screener.heads().is_some())
+    }
+
+    /// Whether anybody asks for the vectors of texts.
+    fn needs_vectors(&self) -> bool {
+        self.has_heads() || !self.exemplars.is_empty()
     }
 
     fn of(&self, project: &str) -> &TextScreener {
@@ -104,7 +143,11 @@ impl TieredScreener {
 
 impl Screener for TieredScreener {
     fn screen(&self, input: &Input<'_>) -> Assessment {
-        let assessment = self.of(input.project).assess(input.text, input.facts);
+        let vector = match input.embedded {
+            Embedded::Vector(vector) => Some(&**vector),
+            Embedded::Off | Embedded::Refused => None,
+        };
+        let assessment = self.of(input.project).assess_with(input.text, input.facts, vector);
         match input.embedded {
             Embedded::Off => assessment,
             Embedded::Refused => Assessment { degraded: true, ..assessment },
@@ -117,7 +160,7 @@ impl Screener for TieredScreener {
     }
 
     fn embed(&self, texts: &[&str]) -> Vec<Embedded> {
-        if self.exemplars.is_empty() {
+        if !self.needs_vectors() {
             return vec![Embedded::Off; texts.len()];
         }
         match &self.vectors {
@@ -127,7 +170,7 @@ impl Screener for TieredScreener {
     }
 
     fn may_block(&self) -> bool {
-        matches!(self.vectors, Vectors::Encoder(_)) && !self.exemplars.is_empty()
+        matches!(self.vectors, Vectors::Encoder(_)) && self.needs_vectors()
     }
 
     fn similarities(&self, text: &str, others: &[&str]) -> Vec<f64> {

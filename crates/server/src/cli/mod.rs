@@ -62,7 +62,7 @@ fn run(command: Command, loaded: Loaded) -> anyhow::Result<()> {
             out::say(&crate::http::router::openapi().to_pretty_json()?);
             return Ok(());
         }
-        Command::Eval(args) => return eval::run(&args),
+        Command::Eval(args) => return eval::run(&args, &loaded.config.embedding),
         Command::Train(args) => return train::run(&args),
         command => command,
     };

@@ -3,7 +3,8 @@
 //! Which detector a set is for follows from the labels in it, never from its name: risk, spam and injection by the screener
 //! ([`tidegate_training::eval::Detector`]), secrets, personal data and commands by the scanner (`scans`), whole sessions and
 //! chains of thought by the built-in threat model (`sessions`). Each detector
-//! has one threshold, which is in the program. Sets that the weights were trained on are scored too: what those numbers
+//! has one threshold, which is in the program. Texts are screened by tiers 0 and 1, and by tier 2 if `embedding.model_dir`
+//! names the encoder that the heads were trained with. Sets that the weights were trained on are scored too: what those numbers
 //! are worth, `tidegate train --cross-validate` says.
 
 mod read;
@@ -14,11 +15,9 @@ mod table;
 
 use std::path::PathBuf;
 
-use anyhow::Context;
-use tidegate_screening::{Settings, TextScreener};
-
 use super::out;
-use scored::Scored;
+use crate::config::Embedding;
+use scored::{Judge, Scored};
 use sessions::Sessions;
 
 /// Flags of `eval`.
@@ -32,16 +31,19 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Scores every file. Errors: a file cannot be read, or holds no rows.
-pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let screener = TextScreener::new(&Settings::default()).context("the built-in screener")?;
+/// Scores every file. Errors: a file cannot be read, or holds no rows; a model directory is named and cannot be used.
+pub(super) fn run(args: &Args, embedding: &Embedding) -> anyhow::Result<()> {
+    let judge = Judge::open(embedding)?;
     let scanner = scans::scanner()?;
     let mut sessions = Sessions::new()?;
     let mut all = Vec::new();
     for file in &args.files {
         let set = read::set(file)?;
-        let scored = sessions.score(&set).or_else(|| scans::score(&scanner, &set));
-        all.push(scored.unwrap_or_else(|| scored::by_screener(&screener, &set)));
+        let scored = match sessions.score(&set).or_else(|| scans::score(&scanner, &set)) {
+            Some(scored) => scored,
+            None => scored::by_screener(&judge, &set)?,
+        };
+        all.push(scored);
         show(args, &all);
     }
     if let Some(together) = sessions.together() {
