@@ -8,6 +8,7 @@ use super::cluster::Cluster;
 use super::load::OTHERS;
 use crate::support::nightly;
 use crate::support::patience::eventually;
+use crate::support::walk;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_reach_workers_by_streams_and_leave_them_when_they_are_folded() {
@@ -18,9 +19,16 @@ async fn records_reach_workers_by_streams_and_leave_them_when_they_are_folded() 
 }
 
 impl Cluster {
-    /// Waits until each event of the log is in one of the routed streams, once.
+    /// Waits until each event of the log is in one of the routed streams, once, and no analysis of one.
     async fn all_is_routed(&self) {
-        let stored = self.api.read("/v1/metrics").await["log_tail"].as_u64().expect("a tail");
+        let session = eventually("a session is analysed", async || {
+            let analyses = walk::events(&self.api, "type=session.analyzed").await;
+            analyses.first().map(|analysis| analysis["sessionId"].clone())
+        });
+        // What comes after the analysis in its shard is routed after it.
+        let last = json!({"type": "a", "sessionId": session.await, "data": {"writer": OTHERS, "n": 1}});
+        self.api.store(last).await;
+        let stored = walk::count(&self.api).await as u64;
         let length = |stream| self.redis.number(&["XLEN", stream]);
         eventually("every event is routed", async || {
             (length("events:low_risk") + length("events:reasoning_queue") == stored).then_some(())
