@@ -9,5 +9,6 @@ pub mod postgres;
 pub mod property;
 pub mod rate_limiter;
 pub mod threat_model;
+pub mod vendor;
 pub mod views;
 pub mod world;

@@ -10,7 +10,7 @@ use tidegate_providers::judge::Judge;
 use tidegate_providers::settings::{Api, ModelSettings};
 
 use crate::models::{KEY, TIMEOUT_MS, open, request, settings};
-use crate::vendor::{Act, Seen, Vendor, chat, verdict};
+use tidegate_testkit::vendor::{Act, Seen, Vendor, chat, verdict};
 
 fn well(seen: &Seen) -> Act {
     Act::ok(chat(&verdict(seen, 0.25).to_string()))

@@ -11,7 +11,7 @@ use tidegate_providers::settings::Api;
 use tidegate_testkit::threat_model::Fixture;
 
 use crate::models::{TIMEOUT_MS, open, settings};
-use crate::vendor::{Act, Seen, Vendor, chat, message, verdict};
+use tidegate_testkit::vendor::{Act, Seen, Vendor, chat, message, verdict};
 
 struct Case {
     vendor: Vendor,

@@ -10,7 +10,7 @@ use tidegate_providers::settings::Api;
 use tidegate_testkit::threat_model::{session, turn};
 
 use crate::models::{KEY, open, settings};
-use crate::vendor::{Act, Vendor, chat, verdict};
+use tidegate_testkit::vendor::{Act, Vendor, chat, verdict};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);

@@ -7,5 +7,4 @@ mod laws;
 mod log;
 mod models;
 mod tls;
-mod vendor;
 mod wire;

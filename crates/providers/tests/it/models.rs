@@ -9,7 +9,7 @@ use tidegate_providers::settings::{Api, ModelSettings};
 use tidegate_testkit::threat_model::{session, turn};
 use tidegate_testkit::world::{ManualClock, SeededEntropy};
 
-use crate::vendor::Vendor;
+use tidegate_testkit::vendor::Vendor;
 
 /// The key of every test: seen in requests, and nowhere else.
 pub(crate) const KEY: &str = "sk-hunter2-HUNTER2";

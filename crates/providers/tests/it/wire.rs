@@ -7,7 +7,7 @@ use tidegate_providers::settings::{Api, ModelSettings};
 use tidegate_testkit::threat_model::turn;
 
 use crate::models::{KEY, open, request, settings};
-use crate::vendor::{Act, Seen, Vendor, chat, message, verdict};
+use tidegate_testkit::vendor::{Act, Seen, Vendor, chat, message, verdict};
 
 fn cot() -> CotRequest {
     CotRequest {

@@ -1,4 +1,4 @@
-//! A vendor in this process: takes requests on a port of its own, keeps them, and answers as it is told.
+//! A model vendor in this process: takes requests on a port of its own, keeps them, and answers as it is told.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -11,16 +11,16 @@ use tokio::task::JoinSet;
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub struct Seen {
     /// Request line and headers, names in small letters.
-    pub(crate) head: String,
+    pub head: String,
     /// Its JSON.
-    pub(crate) body: Value,
+    pub body: Value,
 }
 
 impl Seen {
     /// The value of a header; empty if there is none.
-    pub(crate) fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         let of = |line: &'_ str| line.split_once(": ").is_some_and(|(found, _)| found == name);
         self.head
             .lines()
@@ -32,7 +32,7 @@ impl Seen {
 
 /// What the vendor does with a request.
 #[derive(Clone, Debug)]
-pub(crate) enum Act {
+pub enum Act {
     /// Answers by status, headers and body.
     Answer(u16, Vec<(&'static str, String)>, String),
     /// Sends half of a body and closes.
@@ -51,12 +51,12 @@ pub(crate) enum Act {
 
 impl Act {
     /// 200 with `body`.
-    pub(crate) fn ok(body: impl std::fmt::Display) -> Self {
+    pub fn ok(body: impl std::fmt::Display) -> Self {
         Self::Answer(200, vec![], format!("{body}"))
     }
 
     /// An error without a word.
-    pub(crate) fn status(status: u16) -> Self {
+    pub fn status(status: u16) -> Self {
         Self::Answer(status, vec![], "{}".into())
     }
 }
@@ -64,8 +64,9 @@ impl Act {
 type Behaviour = dyn Fn(&Seen) -> Act + Send + Sync;
 
 /// The vendor; it ends with this value.
-pub(crate) struct Vendor {
-    pub(crate) address: SocketAddr,
+pub struct Vendor {
+    /// Where it listens.
+    pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     behaviour: Arc<Mutex<Arc<Behaviour>>>,
     connections: Arc<Mutex<u32>>,
@@ -73,10 +74,11 @@ pub(crate) struct Vendor {
 }
 
 impl Vendor {
-    pub(crate) async fn start(behaviour: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    /// Starts one that answers by `behaviour`.
+    pub async fn start(behaviour: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the vendor works");
         let vendor = Self {
-            address: listener.local_addr().unwrap(),
+            address: listener.local_addr().expect("the vendor works"),
             seen: Arc::default(),
             behaviour: Arc::new(Mutex::new(Arc::new(behaviour))),
             connections: Arc::default(),
@@ -91,7 +93,7 @@ impl Vendor {
         self._accepting.spawn(async move {
             let mut serving = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                *connections.lock().unwrap() += 1;
+                *connections.lock().expect("the vendor works") += 1;
                 serving.spawn(serve(stream, Arc::clone(&seen), Arc::clone(&behaviour)));
             }
         });
@@ -99,25 +101,26 @@ impl Vendor {
     }
 
     /// Answers so from here on.
-    pub(crate) fn now(&self, behaviour: impl Fn(&Seen) -> Act + Send + Sync + 'static) {
-        *self.behaviour.lock().unwrap() = Arc::new(behaviour);
+    pub fn now(&self, behaviour: impl Fn(&Seen) -> Act + Send + Sync + 'static) {
+        *self.behaviour.lock().expect("the vendor works") = Arc::new(behaviour);
     }
 
     /// All requests so far.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().expect("the vendor works").clone()
     }
 
-    pub(crate) fn connections(&self) -> u32 {
-        *self.connections.lock().unwrap()
+    /// Connections taken so far.
+    pub fn connections(&self) -> u32 {
+        *self.connections.lock().expect("the vendor works")
     }
 }
 
 async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<Seen>>>, behaviour: Arc<Mutex<Arc<Behaviour>>>) {
     let mut bytes = Vec::new();
     while let Some(request) = next(&mut stream, &mut bytes).await {
-        seen.lock().unwrap().push(request.clone());
-        let behaviour = Arc::clone(&*behaviour.lock().unwrap());
+        seen.lock().expect("the vendor works").push(request.clone());
+        let behaviour = Arc::clone(&*behaviour.lock().expect("the vendor works"));
         if !act(&mut stream, behaviour(&request)).await {
             return;
         }
@@ -128,11 +131,14 @@ async fn next(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<Seen> {
     loop {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
         if let Some(end) = end {
-            let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-            let whole = end + 4 + length.parse::<usize>().unwrap();
+            let head = String::from_utf8(bytes[..end].to_vec()).expect("the vendor works");
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))
+                .expect("the vendor works");
+            let whole = end + 4 + length.parse::<usize>().expect("the vendor works");
             if bytes.len() >= whole {
-                let body = serde_json::from_slice(&bytes[end + 4..whole]).unwrap();
+                let body = serde_json::from_slice(&bytes[end + 4..whole]).expect("the vendor works");
                 bytes.drain(..whole);
                 return Some(Seen { head, body });
             }
@@ -178,7 +184,7 @@ async fn act(stream: &mut TcpStream, act: Act) -> bool {
 }
 
 /// An answer of OpenAI's with `content`.
-pub(crate) fn chat(content: &str) -> Value {
+pub fn chat(content: &str) -> Value {
     json!({
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m",
         "choices": [{"index": 0, "message": {"role": "assistant", "content": content, "refusal": null},
@@ -188,7 +194,7 @@ pub(crate) fn chat(content: &str) -> Value {
 }
 
 /// An answer of Anthropic's that calls the tool that `seen` offers, with `input`.
-pub(crate) fn message(seen: &Seen, input: &Value) -> Value {
+pub fn message(seen: &Seen, input: &Value) -> Value {
     json!({
         "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
         "content": [{"type": "text", "text": "Let me see."},
@@ -200,7 +206,7 @@ pub(crate) fn message(seen: &Seen, input: &Value) -> Value {
 }
 
 /// A right verdict on what `seen` asks about: a session or a chain of thought.
-pub(crate) fn verdict(seen: &Seen, risk: f64) -> Value {
+pub fn verdict(seen: &Seen, risk: f64) -> Value {
     if seen.body.to_string().contains("reasoning_verdict") {
         return json!({"risk_score": risk, "labels": ["deception"], "indicators": [], "summary": "Because."});
     }
