@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::support::command::{say, tidegate_plain};
-use crate::support::server::start;
+use crate::support::server::start_analysing;
 use crate::support::{INSULT, patience::eventually};
 
 /// Labels that Prometheus gives to every series of a target.
@@ -122,7 +122,7 @@ fn series(text: &str) -> Labels {
 
 /// What a server shows that has seen one of everything.
 async fn shown() -> Labels {
-    let server = start().await;
+    let server = start_analysing(|_| {}).await;
     let event = json!({"type": "message.user", "sessionId": "s", "content": INSULT, "idempotencyKey": "k"});
     server.store(event.clone()).await;
     server.store(event).await;

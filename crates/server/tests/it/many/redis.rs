@@ -12,7 +12,7 @@ use crate::support::walk;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_reach_workers_by_streams_and_leave_them_when_they_are_folded() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::start_analysing().await;
     let load = cluster.load();
     load.goes_on(300).await;
     cluster.check_routed(load).await;
@@ -90,7 +90,7 @@ async fn a_redis_that_is_killed_and_comes_back_empty_is_no_matter() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_is_emptied_loses_nothing() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::start_analysing().await;
     let load = cluster.load();
     for _ in 0..5 {
         load.goes_on(60).await;
