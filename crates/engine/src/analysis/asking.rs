@@ -62,12 +62,3 @@ pub(super) fn outcome(error: &ThreatModelError) -> Outcome {
         error => Outcome::Hopeless { error: error.to_string() },
     }
 }
-
-/// The name of `error` in metrics.
-pub(super) fn outcome_name(error: &ThreatModelError) -> &'static str {
-    match error {
-        ThreatModelError::Busy { .. } => "busy",
-        ThreatModelError::Refused { .. } => "refused",
-        _ => "failed",
-    }
-}

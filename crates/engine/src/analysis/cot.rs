@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde::Deserialize;
-use tidegate_domain::analysis::{AnalysisKind, CotAnalyzedData, CotRequest, Turn, TurnKind, Usage};
+use tidegate_domain::analysis::{AnalysisKind, CotAnalyzedData, CotRequest, Turn, TurnKind};
 use tidegate_domain::filter::Order;
 use tidegate_domain::ports::LeasedJob;
 use tidegate_domain::session::SessionKey;
 
 use super::context::{ReadError, is_folded};
+use super::telling::Telling;
 use super::trigger::CotPayload;
 use super::writing::{Found, Writing};
-use super::{COT_ANALYSIS, Parts, Report, asking};
+use super::{COT_ANALYSIS, Parts, asking};
 use crate::jobs::{Outcome, Runner};
 
 /// How long a job waits for Views to reach what it is about, and when it looks again.
@@ -96,27 +97,19 @@ impl CotRunner {
         {
             return Found::Nothing(Outcome::Busy { retry_after_ms });
         }
-        let started = Instant::now();
-        let (project, event_id) = (request.project.as_str(), request.cot.event_id.as_str());
-        tracing::debug!(project, event_id, model = model.version(), "analysis: chain of thought begun");
-        let answered = model.analyze_cot(&request).await;
-        let took_ms = started.elapsed().as_millis() as u64;
-        let report = |model_name: &str, outcome, usage: Usage| {
-            let (kind, provider, took) = (AnalysisKind::Cot, model.provider(), started.elapsed());
-            self.parts.observer.analyzed(&Report { kind, provider, model: model_name, outcome, took, usage });
+        let telling = Telling {
+            kind: AnalysisKind::Cot,
+            project: &request.project,
+            session: request.session.as_deref(),
+            event_id: Some(&request.cot.event_id),
+            model: &**model,
+            observer: &*self.parts.observer,
+            started: Instant::now(),
         };
-        match answered {
+        telling.begun(1);
+        match model.analyze_cot(&request).await {
             Ok(answer) => {
-                let risk_score = answer.analysis.risk_score.get();
-                tracing::debug!(
-                    project,
-                    event_id,
-                    model = answer.model,
-                    took_ms,
-                    risk_score,
-                    "analysis: chain of thought done"
-                );
-                report(&answer.model, "done", answer.usage);
+                telling.answered(&answer, answer.analysis.risk_score.get(), false);
                 let data = CotAnalyzedData {
                     analysis: answer.analysis,
                     event_id: request.cot.event_id.clone(),
@@ -124,19 +117,10 @@ impl CotRunner {
                     model: answer.model,
                     usage: answer.usage,
                 };
-                Found::Answer(Box::new(Writing::cot(project, request.session.as_deref(), &data)))
+                Found::Answer(Box::new(Writing::cot(&request.project, request.session.as_deref(), &data)))
             }
             Err(error) => {
-                let cause: &dyn std::error::Error = &error;
-                tracing::warn!(
-                    error = cause,
-                    project,
-                    event_id,
-                    model = model.version(),
-                    took_ms,
-                    "analysis: chain of thought failed"
-                );
-                report(model.version(), asking::outcome_name(&error), Usage::default());
+                telling.failed(&error);
                 Found::Nothing(asking::outcome(&error))
             }
         }

@@ -21,6 +21,7 @@ mod context;
 mod cot;
 mod plan;
 mod session;
+mod telling;
 mod trigger;
 mod writing;
 
@@ -49,7 +50,7 @@ pub struct Report<'a> {
     pub provider: &'a str,
     /// Name and version of the model that answered, or was asked.
     pub model: &'a str,
-    /// `done`, `cached`, `unchanged`, `busy`, `failed` or `refused`.
+    /// `done`, `cached`, `fallback` (another model answered than the first), `busy`, `failed` or `refused`.
     pub outcome: &'static str,
     /// How long it took.
     pub took: Duration,

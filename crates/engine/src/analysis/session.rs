@@ -5,19 +5,18 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use tidegate_domain::analysis::{
-    AnalysisKind, Answer, SessionAnalysis, SessionAnalyzedData, SessionRequest, Usage,
-};
+use tidegate_domain::analysis::{AnalysisKind, SessionAnalyzedData, SessionRequest};
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{LeasedJob, ThreatModel};
+use tidegate_domain::ports::LeasedJob;
 use tidegate_domain::session::{Session, SessionKey};
 
 use super::answers::{AnswerCache, digest};
 use super::context::{ReadError, is_folded};
+use super::telling::Telling;
 use super::trigger::SessionPayload;
 use super::writing::{Found, Writing};
-use super::{Parts, Report, SESSION_ANALYSIS, asking};
+use super::{Parts, SESSION_ANALYSIS, asking};
 use crate::jobs::{Outcome, Runner};
 
 /// How long a job waits for Views to reach what it is about.
@@ -79,27 +78,42 @@ impl SessionRunner {
     async fn ask(&self, key: &SessionKey, session: &Session, request: SessionRequest) -> Found {
         let rules = self.parts.plan.of(&key.project);
         let model = Arc::clone(&rules.session.model);
-        let started = Instant::now();
+        let telling = Telling {
+            kind: AnalysisKind::Session,
+            project: &key.project,
+            session: Some(&key.session),
+            event_id: None,
+            model: &*model,
+            observer: &*self.parts.observer,
+            started: Instant::now(),
+        };
         let digest = digest(model.version(), &request);
         let known = (!model.is_built_in()).then(|| self.answers.get(&digest, &request.turns)).flatten();
-        let (answer, outcome) = match known {
-            Some(answer) => (answer, "cached"),
+        let is_known = known.is_some();
+        let answer = match known {
+            Some(answer) => answer,
             None => {
+                let calls_per_minute = rules.calls_per_minute;
                 if let Err(retry_after_ms) =
-                    self.parts.limits.take(model.as_ref(), &key.project, rules.calls_per_minute).await
+                    self.parts.limits.take(&*model, &key.project, calls_per_minute).await
                 {
                     return Found::Nothing(Outcome::Busy { retry_after_ms });
                 }
-                match self.call(key, model.as_ref(), &request, started).await {
-                    Ok(answer) => (answer, "done"),
-                    Err(outcome) => return Found::Nothing(outcome),
+                telling.begun(request.turns.len());
+                match model.analyze_session(&request).await {
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        telling.failed(&error);
+                        return Found::Nothing(asking::outcome(&error));
+                    }
                 }
             }
         };
-        if outcome == "done" && !model.is_built_in() {
+        telling.answered(&answer, answer.analysis.risk_score.get(), is_known);
+        // What another model said in its place is no answer of this one: it is asked again.
+        if !is_known && !model.is_built_in() && !telling.is_fallback(&answer) {
             self.answers.put(digest.clone(), &request.turns, &answer);
         }
-        self.report(&*model, &answer.model, outcome, started, answer.usage);
         let last = request.turns.last().map(|turn| turn.position).unwrap_or_default();
         let data = SessionAnalyzedData {
             analysis: answer.analysis,
@@ -111,58 +125,6 @@ impl SessionRunner {
             usage: answer.usage,
         };
         Found::Answer(Box::new(Writing::session(key, &data)))
-    }
-
-    async fn call(
-        &self,
-        key: &SessionKey,
-        model: &dyn ThreatModel,
-        request: &SessionRequest,
-        started: Instant,
-    ) -> Result<Answer<SessionAnalysis>, Outcome> {
-        let (project, session, events) = (&key.project, &key.session, request.turns.len());
-        tracing::debug!(project, session, events, model = model.version(), "analysis: session begun");
-        match model.analyze_session(request).await {
-            Ok(answer) => {
-                let took_ms = started.elapsed().as_millis() as u64;
-                let risk_score = answer.analysis.risk_score.get();
-                tracing::debug!(
-                    project,
-                    session,
-                    model = answer.model,
-                    took_ms,
-                    risk_score,
-                    "analysis: session done"
-                );
-                Ok(answer)
-            }
-            Err(error) => {
-                let took_ms = started.elapsed().as_millis() as u64;
-                let cause: &dyn std::error::Error = &error;
-                tracing::warn!(
-                    error = cause,
-                    project,
-                    session,
-                    model = model.version(),
-                    took_ms,
-                    "analysis: session failed"
-                );
-                self.report(model, model.version(), asking::outcome_name(&error), started, Usage::default());
-                Err(asking::outcome(&error))
-            }
-        }
-    }
-
-    fn report(
-        &self,
-        model: &dyn ThreatModel,
-        answered: &str,
-        outcome: &'static str,
-        started: Instant,
-        usage: Usage,
-    ) {
-        let (kind, provider, took) = (AnalysisKind::Session, model.provider(), started.elapsed());
-        self.parts.observer.analyzed(&Report { kind, provider, model: answered, outcome, took, usage });
     }
 }
 

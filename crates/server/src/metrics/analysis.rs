@@ -27,6 +27,7 @@ pub(super) struct AnalysisMetrics {
     waited: HistogramVec,
     jobs: IntGaugeVec,
     oldest_due: IntGaugeVec,
+    paused: IntGaugeVec,
 }
 
 impl AnalysisMetrics {
@@ -80,6 +81,7 @@ impl AnalysisMetrics {
                 "Age of the oldest job that is due and held by nobody.",
                 &["kind"],
             )?,
+            paused: make.gauges("jobs_paused", "1 while no worker takes jobs of this kind.", &["kind"])?,
         })
     }
 
@@ -97,6 +99,7 @@ impl AnalysisMetrics {
             }
             let age_ms = kind.oldest_due_at.map_or(0, |due| now.0.saturating_sub(due.0).max(0));
             self.oldest_due.with_label_values(&[kind.kind.as_str()]).set(age_ms / 1000);
+            self.paused.with_label_values(&[kind.kind.as_str()]).set(i64::from(kind.is_paused));
         }
     }
 
@@ -119,9 +122,8 @@ impl AnalysisMetrics {
 
     fn settled(&self, report: &JobReport) {
         self.settled.with_label_values(&[report.kind, report.outcome]).inc();
-        if report.attempts > 1 {
-            self.retries.with_label_values(&[report.kind]).inc();
-        }
+        let retries = self.retries.with_label_values(&[report.kind]);
+        retries.inc_by(u64::from(report.attempts > 1));
         self.waited.with_label_values(&[report.kind]).observe(report.waited.as_secs_f64());
     }
 }
