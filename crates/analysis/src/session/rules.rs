@@ -287,24 +287,12 @@ pub(super) fn context(scene: &Scene<'_>) -> Option<Finding> {
         [Cue::Conceal, Cue::Target, Cue::Harm, Cue::DropFrame].map(|cue| scene.with(cue)).concat();
     shown.sort_unstable();
     shown.dedup();
-<<<<<<< HEAD
-    let shown = if shown.is_empty() { asked.iter().map(|asked| asked.piece).collect() } else { shown };
-    let seen =
-        "no turn is a finding by itself; a method, a target and hiding it come together over several".into();
-    let evidence = match (spread, hidden_aim) {
-        (true, true) => 0.5,
-        (true, false) => 0.4,
-        (false, true) => 0.3,
-        (false, false) => 0.0,
-    };
-=======
     if shown.is_empty() {
         shown = asked.iter().map(|asked| asked.piece).collect();
     }
     let seen =
         "no turn is a finding by itself; a method, a target and hiding it come together over several".into();
     let evidence = if points < POINTS_MIN { 0.0 } else { (0.12 * points as f64).min(0.75) };
->>>>>>> sessions
     let carriers = each(&shown, "harmless alone, not with the rest");
     Some(weighing(evidence, finding(Pattern::ContextDependentThreat, 0.4 + evidence, seen, carriers)))
 }
