@@ -58,12 +58,9 @@ impl Facts {
                 last_refused = Some(piece);
             }
         }
-        let margin = |turns: &[(i32, usize)]| {
-            let (sum, words) = turns.iter().fold((0, 0), |(sum, words), turn| (sum + turn.0, words + turn.1));
-            if words == 0 { NOTHING } else { clamp(heads.margin(Lane::Harm, sum, words)) }
-        };
-        facts.whole = margin(&sums);
-        facts.run = sums.windows(RUN.min(sums.len().max(1))).map(margin).fold(NOTHING, f64::max);
+        facts.whole = together(&sums, heads);
+        let runs = sums.windows(RUN.min(sums.len().max(1)));
+        facts.run = runs.map(|turns| together(turns, heads)).fold(NOTHING, f64::max);
         facts.rise = rise(&facts.asked);
         facts
     }
@@ -84,6 +81,12 @@ impl Facts {
     pub(crate) fn repeats(&self) -> usize {
         self.asked.iter().filter(|asked| asked.again).count()
     }
+}
+
+/// What the head of harm says of turns together, each its sum of weights and its words.
+fn together(turns: &[(i32, usize)], heads: &Heads) -> f64 {
+    let (sum, words) = turns.iter().fold((0, 0), |(sum, words), turn| (sum + turn.0, words + turn.1));
+    if words == 0 { NOTHING } else { clamp(heads.margin(Lane::Harm, sum, words)) }
 }
 
 /// The margin of no text.

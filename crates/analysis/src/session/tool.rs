@@ -164,8 +164,7 @@ fn taken(pieces: &[Piece<'_>], orders: &[Order], user: &HashSet<u64>) -> (f64, f
     let (mut calls, mut answers, mut takers) = (0.0_f64, 0.0_f64, Vec::new());
     let Some(first) = orders.iter().map(|order| order.piece).min() else { return (0.0, 0.0, takers) };
     let mut theirs: HashSet<u64> = HashSet::new();
-    for nth in first..pieces.len() {
-        let piece = &pieces[nth];
+    for (nth, piece) in pieces.iter().enumerate().skip(first) {
         for order in orders.iter().filter(|order| order.piece == nth) {
             let around = around(&order.window.words, &piece.reading);
             theirs.extend(long_words(&piece.reading, &around).filter(|hash| !user.contains(hash)));
