@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tidegate_engine::pipeline::Pipeline;
 use tidegate_server::analysis::Analyses;
-use tidegate_server::app::{self, App, Signals};
+use tidegate_server::app::{self, App, Readers, Signals};
 use tidegate_server::config::Config;
 use tidegate_server::http::auth::Peer;
 use tidegate_server::http::router::router;
@@ -147,8 +147,14 @@ async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
     let folding = app::folding(&config, &screener, &labels, &analyses, &ports.clock, &signals, None);
     let pipeline = open_whole(ports.log.clone(), ports.views.clone(), &folding).await.expect("views answer");
     let checkpoint = pipeline.checkpoint();
-    let app =
-        app::assemble(config, ports, tiers, labels, analyses, checkpoint, signals, CancellationToken::new())
-            .await;
+    let app = app::assemble(
+        config,
+        ports,
+        Readers { tiers, labels, analyses },
+        checkpoint,
+        signals,
+        CancellationToken::new(),
+    )
+    .await;
     (app.expect("the parts fit together"), pipeline)
 }

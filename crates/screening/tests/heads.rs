@@ -1,5 +1,7 @@
 //! Heads over sentence vectors, through the screener of a server: when they speak, when they do not, and what is said of it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot make its world fails")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

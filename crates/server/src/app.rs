@@ -176,20 +176,28 @@ pub fn signals(config: &Config, ports: &Ports) -> anyhow::Result<(Signals, Optio
     Ok((Signals { metrics, tracer }, exporter))
 }
 
+/// What reads texts: one by one, as people labelled them, and as whole sessions.
+pub struct Readers {
+    /// Assess texts.
+    pub tiers: Tiers,
+    /// What people say of them.
+    pub labels: Arc<Labels>,
+    /// Who analyses sessions and chains of thought.
+    pub analyses: Analyses,
+}
+
 /// Puts the parts together over `ports`. `checkpoint`: up to where everything is folded, as it moves.
 pub async fn assemble(
     config: Config,
     ports: Ports,
-    tiers: Tiers,
-    labels: Arc<Labels>,
-    analyses: Analyses,
+    readers: Readers,
     checkpoint: watch::Receiver<Position>,
     signals: Signals,
     stop: CancellationToken,
 ) -> anyhow::Result<App> {
     let Ports { log, views, control, jobs, rate_limiter, clock, entropy } = ports;
     let Signals { metrics, tracer } = signals;
-    let Tiers { screener, embedding } = tiers;
+    let Readers { tiers: Tiers { screener, embedding }, labels, analyses } = readers;
     let query = Query::new(
         Arc::clone(&log),
         Arc::clone(&views),

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::analysis::Analyses;
-use crate::app::{self, App};
+use crate::app::{self, App, Readers};
 use crate::config::{Config, Role};
 use crate::http::per_address::PerAddress;
 use crate::http::router::router;
@@ -66,10 +66,17 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let analyses = Analyses::open(&config, &ports)?;
     let folding = app::folding(&config, &screener, &labels, &analyses, &ports.clock, &signals, streams);
     let pipelines = Pipelines::start(&config, &stores, &ports, folding, &signals.metrics).await?;
-    let jobs = analyses.start(&config, &ports, pipelines.checkpoint(), signals.analysis_observer())?;
+    let jobs = analyses.start(&config, &ports, pipelines.checkpoint(), &signals.analysis_observer())?;
     let (stop, roles) = (CancellationToken::new(), config.server.roles.clone());
-    let app =
-        app::assemble(config, ports, tiers, labels, analyses, pipelines.checkpoint(), signals, stop).await?;
+    let app = app::assemble(
+        config,
+        ports,
+        Readers { tiers, labels, analyses },
+        pipelines.checkpoint(),
+        signals,
+        stop,
+    )
+    .await?;
     let app = Arc::new(app);
     if app.config.server.has_role(Role::Api) {
         announce_owner_key(&app).await?;

@@ -93,7 +93,7 @@ impl Analyses {
         config: &Config,
         ports: &Ports,
         checkpoint: watch::Receiver<Position>,
-        observer: Arc<O>,
+        observer: &Arc<O>,
     ) -> anyhow::Result<Option<Background>>
     where
         O: Observer + JobObserver + 'static,
@@ -113,12 +113,12 @@ impl Analyses {
             },
             half_life: half_life(config),
             clock: Arc::clone(&ports.clock),
-            observer: observer.clone(),
+            observer: Arc::clone(observer) as _,
         };
         let workers: Vec<_> = self
             .runners(config, parts)
             .into_iter()
-            .map(|runner| self.worker(config, ports, runner, observer.clone()))
+            .map(|runner| self.worker(config, ports, runner, Arc::clone(observer) as _))
             .collect();
         let run = move |stop: tokio_util::sync::CancellationToken| async move {
             join_all(workers.into_iter().map(|worker| worker.run(stop.clone()))).await;

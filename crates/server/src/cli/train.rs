@@ -120,7 +120,18 @@ fn print(args: &Args, reports: &[(&str, impl AsRef<str>, Report)]) -> anyhow::Re
     } else {
         out::say(&format!(
             "{:<6} {:<22} {:<22} {:>6} {:>7} {:>7} {:>7} {:>15} {:>7} {:>7} {:>7} {:>8}",
-            "tiers", "set", "detector", "n", "prec", "recall", "f1", "95 %", "fpr", "auroc", "auprc", "macro f1"
+            "tiers",
+            "set",
+            "detector",
+            "n",
+            "prec",
+            "recall",
+            "f1",
+            "95 %",
+            "fpr",
+            "auroc",
+            "auprc",
+            "macro f1"
         ));
         for (tiers, set, report) in reports {
             out::say(&format!("{tiers:<6} {}", row(set.as_ref(), report)));

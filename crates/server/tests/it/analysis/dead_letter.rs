@@ -27,7 +27,8 @@ async fn a_job_that_fails_for_good_is_listed_and_revived() {
     assert_eq!(stats(&server, "session_analysis").await["failed"], 1);
 
     let other = server.with_key(&make_key(server.data_dir(), "other", "read,write").key);
-    eventually("the key counts", async || (other.get("/v1/quarantine").await.status == 200).then_some(())).await;
+    eventually("the key counts", async || (other.get("/v1/quarantine").await.status == 200).then_some(()))
+        .await;
     assert_eq!(other.read("/v1/quarantine").await["jobs"], json!([]), "another project sees none of it");
     let retry = format!("/v1/quarantine/{}/retry", dead["id"].as_str().unwrap());
     assert_eq!(other.post(&retry).send().await.status, 404, "nor can it revive it");

@@ -49,7 +49,8 @@ async fn catches_up(server: &TestServer, vendor: &Vendor) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_a_vendor_does_analyses_catch_up() {
-    let acts: [(&str, fn() -> Act); 6] = [
+    type Misbehaves = fn() -> Act;
+    let acts: [(&str, Misbehaves); 6] = [
         ("closes", || Act::Close),
         ("hangs", || Act::Hang),
         ("garbage", || Act::ok("this is no JSON")),
