@@ -104,7 +104,10 @@ fn every_alias_sets_its_key() {
         let loaded = with_env(&[(alias, &text)]).unwrap();
         assert_eq!(loaded.origin(key).unwrap().to_string(), format!("env {alias}"));
         let default = shown(&load(Sources::default()).unwrap())[section][name]["value"].clone();
-        assert_ne!(shown(&loaded)[section][name]["value"], default, "{alias}");
+        // A secret is shown the same whether it is set or not.
+        if name != "api_key" {
+            assert_ne!(shown(&loaded)[section][name]["value"], default, "{alias}");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("screening", &["domain", "embedding"]),
     ("analysis", &["domain"]),
-    ("training", &["analysis", "domain", "screening"]),
+    ("training", &["analysis", "domain", "embedding", "screening"]),
     ("embedding", &[]),
     ("scanner", &["domain"]),
     ("engine", &["domain"]),
