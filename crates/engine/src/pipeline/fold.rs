@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tidegate_domain::assessment::{Assessment, Embedded, Input, Screener};
 use tidegate_domain::author::{AuthorKey, AuthorPast, Facts};
@@ -15,6 +15,7 @@ use tidegate_domain::risk::HalfLife;
 use tidegate_domain::session::{Session, SessionKey};
 
 use super::BatchReport;
+use super::vectors::Vectors;
 
 /// The events of a batch, and the sessions and authors they touch in the order of first appearance.
 pub(super) struct Decoded<'a> {
@@ -97,13 +98,14 @@ fn number_author(numbers: &mut Numbers, keys: &mut Vec<AuthorKey>, event: &Event
     Some(number)
 }
 
-/// Screens and projects the events in order.
+/// Screens and projects the events in order. The first of them may have waited for `spent` already.
 pub(super) fn fold(
     decoded: Decoded<'_>,
     mut states: States,
     screener: &dyn Screener,
     half_life: HalfLife,
     next: Position,
+    spent: Duration,
 ) -> Folded {
     let mut batch = ViewsBatch { checkpoint: next, parked: decoded.parked, ..ViewsBatch::default() };
     let first_recorded_at =
@@ -111,17 +113,13 @@ pub(super) fn fold(
     let mut report =
         BatchReport { events: decoded.events.len(), first_recorded_at, ..BatchReport::default() };
     let texts: Vec<&str> = decoded.events.iter().filter_map(|read| read.event.content.as_deref()).collect();
-    let started = Instant::now();
-    let embedded = embed(screener, &texts);
-    let is_asked = embedded.iter().any(|embedded| !matches!(embedded, Embedded::Off));
-    report.embedding_time = is_asked.then(|| started.elapsed());
-    let mut embedded = embedded.into_iter();
+    let mut vectors = Vectors::ask(screener, &texts, spent);
     for (index, read) in decoded.events.iter().enumerate() {
         if index.is_multiple_of(YIELD_EVERY) {
             std::thread::yield_now();
         }
         let Read { receipt, event, .. } = read;
-        let embedded = event.content.as_ref().and_then(|_| embedded.next()).unwrap_or_default();
+        let embedded = event.content.as_ref().map(|_| vectors.next()).unwrap_or_default();
         let mut author = read.author.map(|number| &mut states.authors[number]);
         let facts =
             author.as_ref().map_or_else(Facts::default, |past| past.facts(event, receipt.recorded_at));
@@ -143,6 +141,7 @@ pub(super) fn fold(
             batch.assessed.push(Assessed { project, position: receipt.position, assessment, contribution });
         }
     }
+    report.embedding_time = vectors.waited();
     report.parked = batch.parked.len();
     // A session or an author whose every event was parked has no state.
     let sessions = decoded.sessions.into_iter().zip(states.sessions);
@@ -150,12 +149,6 @@ pub(super) fn fold(
     let authors = decoded.authors.into_iter().zip(states.authors);
     batch.authors = authors.filter(|(_, past)| *past != AuthorPast::default()).collect();
     Folded { batch, report }
-}
-
-/// What the embedding tier makes of the texts; if it panics, it did not answer.
-fn embed(screener: &dyn Screener, texts: &[&str]) -> Vec<Embedded> {
-    catch_unwind(AssertUnwindSafe(|| screener.embed(texts)))
-        .unwrap_or_else(|_| vec![Embedded::Refused; texts.len()])
 }
 
 /// After so many events others may run: a kernel that preempts only at its tick would else let the log's writer, and so
@@ -234,7 +227,9 @@ mod tests {
                 sessions: states(&decoded.sessions, &sessions),
                 authors: states(&decoded.authors, &authors),
             };
-            let batch = fold(decoded, states, &Measuring, HalfLife { ms: 10 }, Position(cut as u64)).batch;
+            let batch =
+                fold(decoded, states, &Measuring, HalfLife { ms: 10 }, Position(cut as u64), Duration::ZERO)
+                    .batch;
             assert_eq!(batch.checkpoint, Position(cut as u64));
             sessions.extend(batch.sessions);
             authors.extend(batch.authors);
@@ -313,7 +308,7 @@ mod tests {
             sessions: vec![Session::default(); decoded.sessions.len()],
             authors: vec![AuthorPast::default(); decoded.authors.len()],
         };
-        let folded = fold(decoded, states, &Touchy, HalfLife { ms: 1 }, Position(4)).batch;
+        let folded = fold(decoded, states, &Touchy, HalfLife { ms: 1 }, Position(4), Duration::ZERO).batch;
         let mut parked: Vec<_> = folded.parked.iter().map(|p| (p.position.0, p.step.as_str())).collect();
         parked.sort_unstable();
         assert_eq!(parked, [(1, "screen"), (2, "decode")]);
