@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-use std::time::Duration;
 
 use tidegate_domain::assessment::{Assessment, Category, Embedded, Input, Screener};
 use tidegate_domain::author::Facts;
