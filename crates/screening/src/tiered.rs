@@ -1,22 +1,25 @@
 //! The screener of a server: rules and classifiers by project, and labelled texts.
 //!
-//! Vectors come from the built-in hashed n-grams, or from a sentence encoder behind a bounded queue. If the encoder does
-//! not answer in time, what the tiers below it say is kept and marked `degraded`: that alone of an assessment depends on how
-//! busy the machine was.
+//! Vectors come from the built-in hashed n-grams, or from a sentence encoder behind a queue that is as long as texts may
+//! wait. If the encoder does not answer in time, what the tiers below it say is kept and marked `degraded`: that alone of an
+//! assessment depends on how busy the machine was.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_domain::assessment::{Assessment, Embedded, Input, Screener};
+use tidegate_domain::assessment::{Assessment, Embedded, Embedding, Input, Screener};
 use tidegate_domain::label::Label;
 use tidegate_domain::ports::Clock;
-use tidegate_embedding::service::EmbeddingService;
+use tidegate_embedding::service::{Answer, EmbeddingService};
 use tidegate_embedding::{Embedder, HashedEmbedder, Vector};
 
 use crate::exemplars::{Blend, Exemplars};
 use crate::{SentenceHeads, Settings, SettingsError, TextScreener};
 
+/// This part of the time for the encoder is left to texts however long they waited before, so that a pipeline that is behind
+/// does not go without this tier.
+const PATIENCE_MIN: u32 = 4;
 /// So many of the texts that look most alike by their n-grams are compared by the encoder.
 const COMPARED_MAX: usize = 64;
 
@@ -41,20 +44,26 @@ impl Vectors {
 pub struct Encoder {
     /// The queue, the cache and the threads.
     pub service: Arc<EmbeddingService>,
-    /// How long texts of one batch are waited for.
+    /// How long texts that are asked for together are waited for.
     pub timeout: Duration,
     /// Tells the cache the time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Encoder {
-    fn embed(&self, texts: &[&str]) -> Vec<Embedded> {
-        let answers = self.service.embed(texts, self.clock.now().0, self.timeout);
-        let embedded = answers.into_iter().map(|answer| match answer {
-            Ok(vector) => Embedded::Vector(vector.iter().copied().collect()),
-            Err(_) => Embedded::Refused,
-        });
-        embedded.collect()
+    fn embed(&self, texts: &[&str], spent: Duration) -> Embedding {
+        let patience = self.timeout.saturating_sub(spent).max(self.timeout / PATIENCE_MIN);
+        let asked = self.service.ask(texts, self.clock.now().0, patience);
+        let is_known = asked.is_known();
+        let answers = || asked.answers().into_iter().map(embedded).collect();
+        if is_known { Embedding::Known(answers()) } else { Embedding::Coming(Box::new(answers)) }
+    }
+}
+
+fn embedded(answer: Answer) -> Embedded {
+    match answer {
+        Ok(vector) => Embedded::Vector(vector.iter().copied().collect()),
+        Err(_) => Embedded::Refused,
     }
 }
 
@@ -159,18 +168,14 @@ impl Screener for TieredScreener {
         }
     }
 
-    fn embed(&self, texts: &[&str]) -> Vec<Embedded> {
+    fn embed(&self, texts: &[&str], spent: Duration) -> Embedding {
         if !self.needs_vectors() {
-            return vec![Embedded::Off; texts.len()];
+            return Embedding::Known(vec![Embedded::Off; texts.len()]);
         }
         match &self.vectors {
-            Vectors::Hashed => texts.iter().map(|text| hashed(text)).collect(),
-            Vectors::Encoder(encoder) => encoder.embed(texts),
+            Vectors::Hashed => Embedding::Known(texts.iter().map(|text| hashed(text)).collect()),
+            Vectors::Encoder(encoder) => encoder.embed(texts, spent),
         }
-    }
-
-    fn may_block(&self) -> bool {
-        matches!(self.vectors, Vectors::Encoder(_)) && self.needs_vectors()
     }
 
     fn similarities(&self, text: &str, others: &[&str]) -> Vec<f64> {
@@ -202,7 +207,7 @@ fn compare(encoder: &Encoder, text: &str, others: &[&str], all: &mut [f64]) {
     order.sort_by(|&a, &b| all[b].total_cmp(&all[a]));
     order.truncate(COMPARED_MAX);
     let texts: Vec<&str> = std::iter::once(text).chain(order.iter().map(|&at| others[at])).collect();
-    let mut embedded = encoder.embed(&texts).into_iter();
+    let mut embedded = encoder.embed(&texts, Duration::ZERO).wait().into_iter();
     let Some(Embedded::Vector(own)) = embedded.next() else { return };
     all.fill(-1.0);
     for (at, other) in order.into_iter().zip(embedded) {

@@ -74,16 +74,20 @@ fn screen(screener: &TieredScreener, embedded: &Embedded) -> Assessment {
     screener.screen(&Input { project: "shop", text: TEXT, facts: &facts, embedded, position })
 }
 
+/// What the encoder makes of the text.
+fn embedded(screener: &TieredScreener) -> Embedded {
+    screener.embed(&[TEXT], Duration::ZERO).wait().remove(0)
+}
+
 #[test]
 fn heads_speak_for_tier_1_where_a_vector_is_known() {
     let screener = screener(&Settings::default(), Some(&all_is_spam()));
-    let embedded = screener.embed(&[TEXT]).remove(0);
+    let embedded = embedded(&screener);
     assert!(matches!(embedded, Embedded::Vector(_)), "asked for without any exemplar");
     let assessment = screen(&screener, &embedded);
     assert_eq!(assessment.category, Category::Spam);
     assert!(assessment.flags.iter().any(|flag| flag.code == "learned_spam"), "{:?}", assessment.flags);
     assert!(!assessment.degraded && assessment.embedding_score.is_none());
-    assert!(screener.may_block(), "it waits for the encoder");
 }
 
 #[test]
@@ -103,8 +107,8 @@ fn the_version_names_the_heads_and_without_classifiers_there_are_none() {
     assert!(screener(&Settings::default(), Some(&heads)).version().contains(&named));
     assert!(!screener(&Settings::default(), None).version().contains("heads"));
     let off = screener(&Settings { learned: false, ..Settings::default() }, Some(&heads));
-    assert!(!off.version().contains("heads") && !off.may_block());
-    assert!(matches!(off.embed(&[TEXT])[0], Embedded::Off), "nobody asks for its vector");
+    assert!(!off.version().contains("heads"));
+    assert!(matches!(embedded(&off), Embedded::Off), "nobody asks for its vector");
 }
 
 #[test]
@@ -113,7 +117,8 @@ fn shipped_heads_are_off_with_another_encoder() {
         let vectors = encoder(version);
         assert!(vectors.heads().is_none(), "{version}");
         let screener = TieredScreener::new(&Settings::default(), &[], vectors, Blend::default()).unwrap();
-        assert!(!screener.version().contains("heads") && !screener.may_block());
+        assert!(!screener.version().contains("heads"));
+        assert!(matches!(embedded(&screener), Embedded::Off));
     }
     assert!(Vectors::Hashed.heads().is_none());
 }

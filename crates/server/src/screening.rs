@@ -86,7 +86,7 @@ fn open_embedding(embedding: &Embedding) -> anyhow::Result<EmbeddingTier> {
             if let Err(why) = heads_of(&*model) {
                 tracing::warn!(why, "texts are screened without the learned heads over their vectors");
             }
-            let service = EmbeddingService::start(model, service_settings(embedding));
+            let service = EmbeddingService::start(model, &service_settings(embedding));
             Ok(EmbeddingTier::Encoder(Arc::new(service.context("the embedding threads cannot start")?)))
         }
         Err(error) => {
@@ -146,6 +146,7 @@ fn service_settings(embedding: &Embedding) -> ServiceSettings {
         workers: NonZeroUsize::new(embedding.threads),
         queue_texts_max: embedding.queue_max_texts,
         batch_texts_max: embedding.batch_max_texts,
+        text_tokens_max: embedding.max_tokens,
         cache_entries_max: NonZeroUsize::new(embedding.cache_max_entries).unwrap_or(one),
         cache_ttl_ms: i64::try_from(embedding.cache_ttl_s.saturating_mul(1000)).unwrap_or(i64::MAX),
         ..ServiceSettings::default()

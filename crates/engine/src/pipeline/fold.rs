@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tidegate_domain::analysis::Analyzed;
 use tidegate_domain::assessment::{Assessment, Embedded, Input, Screener};
@@ -15,6 +15,7 @@ use tidegate_domain::record;
 use tidegate_domain::risk::HalfLife;
 use tidegate_domain::session::{Session, SessionKey};
 
+use super::vectors::Vectors;
 use super::{BatchReport, analyses};
 
 /// The events of a batch, and the sessions and authors they touch in the order of first appearance.
@@ -105,14 +106,15 @@ fn number_author(numbers: &mut Numbers, keys: &mut Vec<AuthorKey>, event: &Event
     Some(number)
 }
 
-/// Screens and projects the events in order. An analysis among them is no event of its session: it is not screened, not
-/// counted, and has no author.
+/// Screens and projects the events in order; the first of them may have waited for `spent` already. An analysis among them
+/// is no event of its session: it is not screened, not counted, and has no author.
 pub(super) fn fold(
     decoded: Decoded<'_>,
     mut states: States,
     screener: &dyn Screener,
     half_life: HalfLife,
     next: Position,
+    spent: Duration,
 ) -> Folded {
     let mut batch = ViewsBatch { checkpoint: next, parked: decoded.parked, ..ViewsBatch::default() };
     let first_recorded_at =
@@ -120,17 +122,13 @@ pub(super) fn fold(
     let mut report =
         BatchReport { events: decoded.events.len(), first_recorded_at, ..BatchReport::default() };
     let texts: Vec<&str> = decoded.events.iter().filter_map(|read| read.event.content.as_deref()).collect();
-    let started = Instant::now();
-    let embedded = embed(screener, &texts);
-    let is_asked = embedded.iter().any(|embedded| !matches!(embedded, Embedded::Off));
-    report.embedding_time = is_asked.then(|| started.elapsed());
-    let mut embedded = embedded.into_iter();
+    let mut vectors = Vectors::ask(screener, &texts, spent);
     for (index, read) in decoded.events.iter().enumerate() {
         if index.is_multiple_of(YIELD_EVERY) {
             std::thread::yield_now();
         }
         let Read { receipt, event, .. } = read;
-        let embedded = event.content.as_ref().and_then(|_| embedded.next()).unwrap_or_default();
+        let embedded = event.content.as_ref().map(|_| vectors.next()).unwrap_or_default();
         if let Some(analyzed) = Analyzed::of(event) {
             let session = read.session.map(|no| (&decoded.sessions[no], &mut states.sessions[no]));
             analyses::fold(analyzed, receipt, &event.project_id, session, half_life, &mut batch);
@@ -157,6 +155,7 @@ pub(super) fn fold(
             batch.assessed.push(Assessed { project, position: receipt.position, assessment, contribution });
         }
     }
+    report.embedding_time = vectors.waited();
     report.parked = batch.parked.len();
     // A session or an author whose every event was parked has no state.
     let sessions = decoded.sessions.into_iter().zip(states.sessions);
@@ -164,12 +163,6 @@ pub(super) fn fold(
     let authors = decoded.authors.into_iter().zip(states.authors);
     batch.authors = authors.filter(|(_, past)| *past != AuthorPast::default()).collect();
     Folded { batch, report }
-}
-
-/// What the embedding tier makes of the texts; if it panics, it did not answer.
-fn embed(screener: &dyn Screener, texts: &[&str]) -> Vec<Embedded> {
-    catch_unwind(AssertUnwindSafe(|| screener.embed(texts)))
-        .unwrap_or_else(|_| vec![Embedded::Refused; texts.len()])
 }
 
 /// After so many events others may run: a kernel that preempts only at its tick would else let the log's writer, and so
@@ -261,7 +254,9 @@ mod tests {
                 sessions: states(&decoded.sessions, &kept.sessions),
                 authors: states(&decoded.authors, &kept.authors),
             };
-            let batch = fold(decoded, states, &Measuring, HalfLife { ms: 10 }, Position(cut as u64)).batch;
+            let batch =
+                fold(decoded, states, &Measuring, HalfLife { ms: 10 }, Position(cut as u64), Duration::ZERO)
+                    .batch;
             assert_eq!(batch.checkpoint, Position(cut as u64));
             kept.sessions.extend(batch.sessions);
             kept.authors.extend(batch.authors);
@@ -404,7 +399,7 @@ mod tests {
             sessions: vec![Session::default(); decoded.sessions.len()],
             authors: vec![AuthorPast::default(); decoded.authors.len()],
         };
-        let folded = fold(decoded, states, &Touchy, HalfLife { ms: 1 }, Position(4)).batch;
+        let folded = fold(decoded, states, &Touchy, HalfLife { ms: 1 }, Position(4), Duration::ZERO).batch;
         let mut parked: Vec<_> = folded.parked.iter().map(|p| (p.position.0, p.step.as_str())).collect();
         parked.sort_unstable();
         assert_eq!(parked, [(1, "screen"), (2, "decode")]);

@@ -7,6 +7,7 @@
 mod analyses;
 mod cache;
 mod fold;
+mod vectors;
 mod wants;
 mod whole_log;
 
@@ -92,6 +93,15 @@ enum StepError {
     Jobs(#[from] JobsError),
 }
 
+/// What a step did.
+#[derive(Default)]
+struct Step {
+    /// Positions it went on.
+    events: u64,
+    /// How long it waited for vectors. The next batch gathered meanwhile.
+    waited: Duration,
+}
+
 /// How long the next batch gathers after one of `events`: the busier, the longer.
 fn gathering(events: u64) -> Duration {
     let steps = events.min(SMALL_BATCH_EVENTS) as u32 / GATHERING_STEP_EVENTS;
@@ -127,6 +137,8 @@ pub struct Pipeline {
     checkpoint: watch::Sender<Position>,
     /// A commit failed. It may have gone through all the same, so Views are asked before anything is folded again.
     is_unsure: bool,
+    /// When the log was last read, if something was there.
+    read_at: Option<Instant>,
 }
 
 impl Pipeline {
@@ -134,7 +146,7 @@ impl Pipeline {
     pub async fn open(parts: Parts) -> Result<Self, ViewsError> {
         let checkpoint = watch::Sender::new(parts.views.checkpoint().await?);
         let (sessions, authors) = (Cache::new(CACHED_MAX), Cache::new(CACHED_MAX));
-        Ok(Self { parts, sessions, authors, checkpoint, is_unsure: false })
+        Ok(Self { parts, sessions, authors, checkpoint, is_unsure: false, read_at: None })
     }
 
     /// The first position not yet folded, as it moves.
@@ -147,18 +159,19 @@ impl Pipeline {
         let mut pause = RETRY_MIN;
         while !stop.is_cancelled() {
             match self.step().await {
-                Ok(0) => {
+                Ok(Step { events: 0, .. }) => {
                     let from = *self.checkpoint.borrow();
                     tokio::select! {
                         () = self.parts.feed.wait_past(from) => {}
                         () = stop.cancelled() => {}
                     }
                 }
-                Ok(events) => {
+                Ok(Step { events, waited }) => {
                     pause = RETRY_MIN;
-                    if events < SMALL_BATCH_EVENTS {
+                    let gather = gathering(events).saturating_sub(waited);
+                    if events < SMALL_BATCH_EVENTS && !gather.is_zero() {
                         tokio::select! {
-                            () = tokio::time::sleep(gathering(events)) => {}
+                            () = tokio::time::sleep(gather) => {}
                             () = stop.cancelled() => {}
                         }
                     }
@@ -185,26 +198,29 @@ impl Pipeline {
         &mut self,
         mut progress: impl FnMut(Position),
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        while self.step().await? > 0 {
+        while self.step().await?.events > 0 {
             progress(*self.checkpoint.borrow());
         }
         Ok(())
     }
 
-    /// Folds one batch; the number of positions it went on.
-    async fn step(&mut self) -> Result<u64, StepError> {
+    /// Folds one batch.
+    async fn step(&mut self) -> Result<Step, StepError> {
         if self.is_unsure {
             self.checkpoint.send_replace(self.parts.views.checkpoint().await?);
             self.is_unsure = false;
         }
         let from = *self.checkpoint.borrow();
+        // What comes now was not there when the log was last read.
+        let spent = self.read_at.replace(Instant::now()).map_or(Duration::ZERO, |last| last.elapsed());
         let page = self.parts.feed.read(from, self.parts.batch_max_bytes).await?;
         let next = page.next.unwrap_or(from).max(from);
         if next == from {
-            return Ok(0);
+            self.read_at = None;
+            return Ok(Step::default());
         }
         let started = Instant::now();
-        let (folded, wants) = self.fold(&page.records, next).await?;
+        let (folded, wants) = self.fold(&page.records, next, spent).await?;
         let Folded { batch, mut report } = folded;
         self.enqueue(&wants, &batch).await?;
         if let Err(error) = self.parts.views.commit(&batch).await {
@@ -217,13 +233,14 @@ impl Pipeline {
         self.sessions.put(batch.sessions);
         self.authors.put(batch.authors);
         (report.total, report.from, report.next) = (started.elapsed(), from, next);
+        let waited = report.embedding_time.unwrap_or_default();
         self.parts.observer.committed(&report);
         self.checkpoint.send_replace(next);
         if let Some(trigger) = &self.parts.trigger {
             trigger.committed();
         }
         self.parts.feed.folded(next).await;
-        Ok(next.0 - from.0)
+        Ok(Step { events: next.0 - from.0, waited })
     }
 
     /// Jobs first, then the checkpoint: a crash between repeats them under the same keys, and loses none. After an error
@@ -239,7 +256,12 @@ impl Pipeline {
         Ok(())
     }
 
-    async fn fold(&mut self, records: &[Stored], next: Position) -> Result<(Folded, Wants), StepError> {
+    async fn fold(
+        &mut self,
+        records: &[Stored],
+        next: Position,
+        spent: Duration,
+    ) -> Result<(Folded, Wants), StepError> {
         let Parts { views, screener, labels, half_life, .. } = &self.parts;
         if let Some(labels) = labels {
             labels.catch_up(next).await?;
@@ -251,7 +273,8 @@ impl Pipeline {
         let sessions = self.sessions.take(&decoded.sessions, new_sessions.into_iter().zip(loaded.0));
         let authors = self.authors.take(&decoded.authors, new_authors.into_iter().zip(loaded.1));
         let wants = self.parts.trigger.as_ref().map_or_else(Wants::default, |_| Wants::of(&decoded));
-        Ok((fold::fold(decoded, States { sessions, authors }, screener.as_ref(), *half_life, next), wants))
+        let states = States { sessions, authors };
+        Ok((fold::fold(decoded, states, screener.as_ref(), *half_life, next, spent), wants))
     }
 }
 

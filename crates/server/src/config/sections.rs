@@ -296,6 +296,8 @@ pub struct Embedding {
     pub queue_max_texts: usize,
     /// How long an answer is waited for.
     pub timeout_ms: u64,
+    /// How much later a request is answered for which there was no room or no time.
+    pub refused_pause_ms: u64,
     /// Vectors kept.
     pub cache_max_entries: usize,
     /// How long a vector is kept.
