@@ -44,7 +44,7 @@ impl Clock for Noon {
 }
 
 fn encoder(version: &'static str) -> Vectors {
-    let service = EmbeddingService::start(Arc::new(Named(version)), ServiceSettings::default()).unwrap();
+    let service = EmbeddingService::start(Arc::new(Named(version)), &ServiceSettings::default()).unwrap();
     Vectors::Encoder(Encoder {
         service: Arc::new(service),
         timeout: Duration::from_secs(60),

@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn readiness_says_that_heads_are_off_with_another_encoder_and_whose_they_are() {
-        let service = EmbeddingService::start(Arc::new(Stranger), ServiceSettings::default()).unwrap();
+        let service = EmbeddingService::start(Arc::new(Stranger), &ServiceSettings::default()).unwrap();
         let tier = EmbeddingTier::Encoder(Arc::new(service));
         let said = tier.describe();
         let expected = "stranger@00000000/int8, learned heads off: they were trained with all-MiniLM-L6-v2@";

@@ -65,9 +65,9 @@ fn settings() -> ServiceSettings {
     ServiceSettings { workers: Some(NonZeroUsize::MIN), queue_texts_max: 4, ..ServiceSettings::default() }
 }
 
-fn start(settings: ServiceSettings) -> (Arc<Engine>, Arc<EmbeddingService>) {
+fn start(settings: &ServiceSettings) -> (Arc<Engine>, Arc<EmbeddingService>) {
     let engine = Arc::new(Engine::default());
-    let service = EmbeddingService::start(Arc::clone(&engine) as Arc<dyn Embedder>, &settings).unwrap();
+    let service = EmbeddingService::start(Arc::clone(&engine) as Arc<dyn Embedder>, settings).unwrap();
     (engine, Arc::new(service))
 }
 
@@ -89,7 +89,7 @@ fn call(
 
 #[test]
 fn s1_queue_is_never_over_its_bound() {
-    let (engine, service) = start(settings());
+    let (engine, service) = start(&settings());
     engine.hold(true);
     let first = call(&service, &["first"]);
     engine.wait_entered(1);
@@ -107,7 +107,7 @@ fn s1_queue_is_never_over_its_bound() {
 
 #[test]
 fn s1_bytes_in_the_queue_are_bounded_too() {
-    let (engine, service) = start(ServiceSettings { queue_bytes_max: 10, ..settings() });
+    let (engine, service) = start(&ServiceSettings { queue_bytes_max: 10, ..settings() });
     engine.hold(true);
     let first = call(&service, &["first"]);
     engine.wait_entered(1);
@@ -122,7 +122,7 @@ fn s1_bytes_in_the_queue_are_bounded_too() {
 
 #[test]
 fn s3_a_text_in_flight_is_embedded_once_for_all() {
-    let (engine, service) = start(settings());
+    let (engine, service) = start(&settings());
     engine.hold(true);
     let first = call(&service, &["same"]);
     engine.wait_entered(1);
@@ -143,7 +143,7 @@ fn s3_a_text_in_flight_is_embedded_once_for_all() {
 
 #[test]
 fn s4_who_waits_too_long_is_let_go_and_its_text_leaves_the_queue() {
-    let (engine, service) = start(settings());
+    let (engine, service) = start(&settings());
     engine.hold(true);
     let first = call(&service, &["first"]);
     engine.wait_entered(1);
@@ -163,7 +163,7 @@ fn s4_who_waits_too_long_is_let_go_and_its_text_leaves_the_queue() {
 
 #[test]
 fn who_asks_need_not_wait_and_who_goes_away_leaves_the_queue() {
-    let (engine, service) = start(settings());
+    let (engine, service) = start(&settings());
     engine.hold(true);
     let first = service.ask(&["first"], 0, LONG);
     engine.wait_entered(1);
@@ -183,7 +183,7 @@ fn who_asks_need_not_wait_and_who_goes_away_leaves_the_queue() {
 
 #[test]
 fn what_waits_already_shares_a_batch() {
-    let (engine, service) = start(settings());
+    let (engine, service) = start(&settings());
     engine.hold(true);
     let first = call(&service, &["first"]);
     engine.wait_entered(1);
@@ -204,7 +204,7 @@ fn what_waits_already_shares_a_batch() {
 
 #[test]
 fn s5_after_a_stop_nobody_waits() {
-    let (engine, service) = start(settings());
+    let (engine, service) = start(&settings());
     engine.hold(true);
     let first = call(&service, &["first"]);
     engine.wait_entered(1);
@@ -224,7 +224,7 @@ fn s5_after_a_stop_nobody_waits() {
 
 #[test]
 fn s6_a_text_that_fails_or_panics_harms_no_other() {
-    let (engine, service) = start(ServiceSettings { queue_texts_max: 9, ..settings() });
+    let (engine, service) = start(&ServiceSettings { queue_texts_max: 9, ..settings() });
     engine.hold(true);
     let first = call(&service, &["first"]);
     engine.wait_entered(1);
@@ -249,7 +249,7 @@ fn s6_a_text_that_fails_or_panics_harms_no_other() {
 
 #[test]
 fn vectors_are_cached_for_their_time_to_live() {
-    let (_, service) = start(ServiceSettings { cache_ttl_ms: 1_000, ..settings() });
+    let (_, service) = start(&ServiceSettings { cache_ttl_ms: 1_000, ..settings() });
     for (now_ms, hits) in [(0, 0), (999, 1), (1_000, 1), (1_999, 2)] {
         assert!(service.embed(&["text"], now_ms, LONG)[0].is_ok());
         assert_eq!(service.counters().hits, hits, "at {now_ms}");
@@ -264,7 +264,7 @@ proptest! {
         callers in prop::collection::vec(prop::collection::vec(0_u8..30, 0..40), 1..5),
         workers in 1_usize..4,
     ) {
-        let (_, service) = start(ServiceSettings {
+        let (_, service) = start(&ServiceSettings {
             workers: NonZeroUsize::new(workers),
             queue_texts_max: 8,
             batch_texts_max: 3,

@@ -127,7 +127,7 @@ impl Traffic {
 
     fn new(events_per_request: usize, has_keys: bool, now: UnixMs) -> Self {
         Self::of(events_per_request, Said::generation(), |body, said| {
-            body.event(said, has_keys, false, now.0)
+            body.event(said, has_keys, false, now.0);
         })
     }
 
