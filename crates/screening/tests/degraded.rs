@@ -1,5 +1,7 @@
 //! Texts that the encoder has no time for: screened by the tiers below it, marked, and soon.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot make its world fails")]
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
