@@ -6,4 +6,5 @@ mod builders;
 mod laws;
 mod mock;
 mod patterns;
+mod port;
 mod thoughts;

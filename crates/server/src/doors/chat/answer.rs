@@ -176,7 +176,10 @@ pub(super) async fn one(
     };
     let mut answer = EventReceipt::new(&receipt, duplicate);
     if waiting != Waiting::No {
-        let session = analysis::sessions_of(app, project, vec![receipt.position]).await?.pop();
+        let mut session = None;
+        if waiting == Waiting::Analyzed {
+            session = analysis::sessions_of(app, project, vec![receipt.position]).await?.pop();
+        }
         let waited =
             analysis::wait(app, waiting, session.as_ref().map(|(key, _)| key), receipt.position).await?;
         answer.pending = Some(waited == Waited::Pending);

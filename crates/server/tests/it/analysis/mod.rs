@@ -6,6 +6,7 @@ mod profiles;
 mod rules;
 mod vendors;
 mod waits;
+mod worker;
 
 use serde_json::{Value, json};
 
