@@ -1,5 +1,6 @@
 //! `tidegate bench`: what this machine does, each number beside its baseline.
 
+mod analysis;
 mod bare_log;
 mod baseline;
 mod child;
@@ -44,6 +45,8 @@ pub enum Command {
     Store(store::Args),
     /// Screening on request: latency at 5 000/s, and the embedding tier. Example: tidegate bench screen --model DIR
     Screen(screen::Args),
+    /// Analyses: what senders wait, analyses a second, model calls saved. Example: tidegate bench analysis --only acks
+    Analysis(analysis::Args),
     /// The bare server that `bench ingest` compares with
     #[command(hide = true)]
     ServeBaseline(baseline::Args),
@@ -58,6 +61,7 @@ pub async fn run(args: Args, config: crate::config::Config) -> anyhow::Result<()
         Command::Growth(args) => growth::run(args, config).await,
         Command::Store(args) => store::run(args, config).await,
         Command::Screen(args) => screen::run(args).await,
+        Command::Analysis(args) => analysis::run(args).await,
         Command::ServeBaseline(args) => baseline::run(args).await,
     }
 }

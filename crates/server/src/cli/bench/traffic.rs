@@ -41,7 +41,8 @@ const EVERYDAY: [&str; 16] = [
     "How do I convert this table to a chart with two axes?",
     "Let us meet at the library at half past four.",
 ];
-const RISKY: [&str; 6] = [
+/// What people should not say.
+pub(super) const RISKY: [&str; 6] = [
     "This is a terrible answer, are you stupid?",
     "You are such a loser, stop wasting my time!!!",
     "BUY NOW, LIMITED OFFER, CLICK HERE TODAY!!!",
@@ -61,6 +62,11 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// True if it holds a sentence of [`RISKY`].
+    pub(super) fn is_risky(&self) -> bool {
+        RISKY.iter().any(|risky| self.content.contains(risky))
+    }
+
     /// All events of one generation of sessions, in the order sent.
     pub(super) fn generation() -> impl Iterator<Item = Self> {
         (0..SESSIONS * SESSION_EVENTS).map(|number| Self {
@@ -308,8 +314,7 @@ mod tests {
 
     #[test]
     fn a_fifth_of_the_events_is_risky() {
-        let risky =
-            Said::generation().filter(|said| RISKY.iter().any(|risky| said.content.contains(risky))).count();
+        let risky = Said::generation().filter(Said::is_risky).count();
         let share = risky as f64 / (SESSIONS * SESSION_EVENTS) as f64;
         assert!((0.18..0.22).contains(&share), "{share}");
     }
