@@ -8,6 +8,7 @@ mod context;
 mod curl;
 mod names;
 mod pem;
+mod published;
 mod rule;
 mod tokens;
 mod urls;
@@ -227,7 +228,7 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=' | b'.')
 }
 
-/// What must hold besides the format: the token ends here, and it looks random.
+/// What must hold besides the format: the token ends here, it looks random, and it is no published sample.
 fn accepts(rule: &Rule, bytes: &[u8], span: Span) -> bool {
     let body = &bytes[span.start..span.end];
     let ends = bytes
@@ -238,6 +239,7 @@ fn accepts(rule: &Rule, bytes: &[u8], span: Span) -> bool {
     ends && !example
         && (rule.entropy_min == 0.0 || entropy::bits_per_byte(body) >= rule.entropy_min)
         && (!rule.digit || entropy::is_mixed(body))
+        && !(rule.samples && published::is_published(body))
 }
 
 #[cfg(test)]
