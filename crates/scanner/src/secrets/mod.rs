@@ -213,8 +213,9 @@ fn around(regex: &Regex, bytes: &[u8], start: usize, end: usize, lead: usize) ->
         return None;
     }
     let from = start.saturating_sub(lead);
+    let starts = |at: usize| starts_token(bytes, at) && is_first(bytes[at]);
     (from..start)
-        .find(|&at| starts_token(bytes, at))
+        .find(|&at| starts(at))
         .and_then(|at| anchored(regex, bytes, at))
         .filter(|span| span.end >= end)
 }
@@ -222,6 +223,11 @@ fn around(regex: &Regex, bytes: &[u8], start: usize, end: usize, lead: usize) ->
 /// Whether a token may start at `at`: nothing of a token before it. A mask is no boundary.
 fn starts_token(bytes: &[u8], at: usize) -> bool {
     at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'*')
+}
+
+/// What a token may start with: not what stands before one, like a quote or `=`.
+fn is_first(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~')
 }
 
 fn is_token(byte: u8) -> bool {

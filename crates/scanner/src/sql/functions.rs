@@ -24,7 +24,7 @@ const READING: [&str; 9] = [
     // Numbers.
     "
     abs acos acosd acosh asin asind asinh atan atan2 atan2d atand atanh atn2 bitand cbrt ceil ceiling conv
-    cos cosd cosh cot cotd crc32 degrees div erf erfc exp factorial floor gcd generate_series greatest
+    cos cosd cosh cot cotd crc32 degrees diameter div erf erfc exp factorial floor gcd generate_series greatest
     hash isinf isnan iszero lcm least ln log log10 log2 min_scale mod nanvl pi pow power radians rand
     random random_normal randomblob remainder round scale setseed sign sin sind sinh sqrt square tan tand
     tanh to_number trim_scale trunc truncate width_bucket xxhash64 zeroblob
