@@ -205,7 +205,7 @@ fn parallel<'w>(words: &Words<'w>) -> Inner<'w> {
 /// `poetry run command…`, `doppler run -- command…`
 fn run_by<'w>(words: &Words<'w>) -> Inner<'w> {
     let verb = |word: &&str| RUNNERS.iter().any(|(name, verb)| *name == words.program && verb == word);
-    let Some(at) = words.arguments.iter().take(3).position(|word| verb(word)) else { return Inner::None };
+    let Some(at) = words.arguments.iter().take(3).position(verb) else { return Inner::None };
     let rest = &words.arguments[at + 1..];
     let start = rest.iter().position(|word| *word == "--").map(|at| at + 1);
     let start =
