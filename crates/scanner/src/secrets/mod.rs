@@ -269,4 +269,39 @@ mod tests {
         let twice: Vec<_> = ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
         assert_eq!(twice, ["lob-public-key"]);
     }
+
+    fn rules(text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        Secrets::new().unwrap().scan(text, &mut found);
+        let mut rules: Vec<_> = found.into_iter().map(|finding| finding.rule.into_owned()).collect();
+        rules.dedup();
+        rules
+    }
+
+    #[test]
+    fn a_token_may_follow_a_quote_or_an_equals_sign() {
+        let token = ["911602140448", "729|AY-lRJZq9BoDLobvAiP25L7RcMg"].concat();
+        for text in [format!("{{\"t\":\"{token}\"}}"), format!("t={token}"), token] {
+            assert_eq!(rules(&text), ["facebook-access-token"], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_name_says_of_a_key_is_no_key() {
+        let value = "Lu1qsk3T7znIp62zwdq3YY47H7p";
+        for name in ["key_down_event", "jobCredentialsId", "token-type", "auth_endpoint"] {
+            assert!(rules(&format!("{name}={value}")).is_empty(), "{name}");
+        }
+        for name in ["api_key", "apiKeyProd", "client_secret", "SECRET_KEY_BASE", "token_v2"] {
+            assert_eq!(rules(&format!("{name}={value}")), ["generic-secret"], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_published_sample_and_an_identifier_are_no_secrets() {
+        let sample = ["AIza", "Syabcdefghijklmnopqrstuvwxyz", "1234567"].concat();
+        assert!(rules(&sample).is_empty());
+        assert_eq!(rules(&sample.replace("yzab", "zyab").replace("xyz", "zyx")), ["gcp-api-key"]);
+        assert!(rules("GLC_StateBeginUnderwaterAliasModelCaustics(a)").is_empty());
+    }
 }

@@ -275,8 +275,8 @@ impl<'s> Lexer<'s> {
 
 /// What stands between the brackets of `$((…))`, if the inner two belong together.
 fn arithmetic(inner: &str) -> Option<&str> {
-    let whole = nesting::bracketed(inner, '(', ')') == Some(inner.len());
-    inner.strip_prefix('(')?.strip_suffix(')').filter(|_| whole)
+    let sum = inner.strip_prefix('(')?.strip_suffix(')')?;
+    (nesting::bracketed(inner, '(', ')') == Some(inner.len())).then_some(sum)
 }
 
 /// Bytes of `$IFS` or `${IFS}`: a blank by another name.

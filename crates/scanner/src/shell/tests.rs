@@ -66,6 +66,8 @@ fn nesting_beyond_the_limit_ends() {
     is_destructive(&"sudo ".repeat(10_000));
     is_destructive(&"`".repeat(10_001));
     is_destructive(&"\"$(".repeat(5_000));
+    is_destructive(&"$((".repeat(5_000));
+    is_destructive("`)-");
 }
 
 proptest! {
