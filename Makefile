@@ -45,14 +45,14 @@ mutants: ## plant bugs one at a time, and see the simulation find each
 	$(SIMULATED_ON) crates/simulator/mutants.sh
 
 # Faults of real processes on real files: many more rounds, every call instead of some, and a mounted ext4. As root.
-NIGHTLY := FREEZE_S=30 CUTS=400 KILL_ROUNDS=100 POINTS=1000000 REQUIRE_ALL=1
+NIGHTLY := FREEZE_S=30 CUTS=400 KILL_ROUNDS=100 POINTS=1000000 ANALYSIS_KILLS=60 JOBS_QUEUED=100000 REQUIRE_ALL=1
 nightly: ## the fault tests in full: 100 kills, a fault at every call; about ten minutes, needs root and strace
 	@if cargo nextest --version >/dev/null 2>&1; then \
 		set -x; $(NIGHTLY) cargo nextest run $(CARGO_FLAGS) -p tidegate-server --test it --run-ignored all \
-			--no-fail-fast --success-output final faults:: many:: clock:: canary::; \
+			--no-fail-fast --success-output final faults:: many:: clock:: canary:: analysis::; \
 	else \
 		set -x; $(NIGHTLY) cargo test $(CARGO_FLAGS) -p tidegate-server --test it --no-fail-fast -- \
-			--include-ignored --show-output faults:: many:: clock:: canary::; \
+			--include-ignored --show-output faults:: many:: clock:: canary:: analysis::; \
 	fi
 
 lint: ## formatting and clippy, warnings are errors

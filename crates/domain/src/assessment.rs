@@ -1,6 +1,7 @@
 //! An assessment: what screening says about one text.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -274,6 +275,24 @@ pub enum Embedded {
     Refused,
 }
 
+/// Vectors on their way.
+pub enum Embedding {
+    /// Here already.
+    Known(Vec<Embedded>),
+    /// Being computed: the call blocks until they are, or are not waited for any longer.
+    Coming(Box<dyn FnOnce() -> Vec<Embedded> + Send>),
+}
+
+impl Embedding {
+    /// The answers, one a text, in order. May block.
+    pub fn wait(self) -> Vec<Embedded> {
+        match self {
+            Self::Known(embedded) => embedded,
+            Self::Coming(wait) => wait(),
+        }
+    }
+}
+
 /// Text in, assessment out. CPU only, no I/O, deterministic.
 ///
 /// Laws, tested in `screening`:
@@ -284,14 +303,10 @@ pub trait Screener: Send + Sync {
     /// Assesses a text. Empty text is clear.
     fn screen(&self, input: &Input<'_>) -> Assessment;
 
-    /// The vectors of the texts of a batch, one answer a text, in order. May block until they are computed.
-    fn embed(&self, texts: &[&str]) -> Vec<Embedded> {
-        vec![Embedded::Off; texts.len()]
-    }
-
-    /// True if [`Screener::embed`] may take longer than a caller without a thread of its own should wait.
-    fn may_block(&self) -> bool {
-        false
+    /// Begins to make the vectors of texts, and does not wait for them. `spent` is how long the texts have waited for other
+    /// things: they are waited for so much less here.
+    fn embed(&self, texts: &[&str], _spent: Duration) -> Embedding {
+        Embedding::Known(vec![Embedded::Off; texts.len()])
     }
 
     /// How like `text` each of `others` is: the cosine of their vectors, -1..1; in order. May block.

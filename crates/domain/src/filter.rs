@@ -2,6 +2,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 
+use crate::analysis;
 use crate::assessment::{Category, RiskScore};
 use crate::event::Event;
 use crate::id::Position;
@@ -39,13 +40,15 @@ pub struct EventFilter {
 }
 
 impl EventFilter {
-    /// True if the envelope meets every condition that needs no assessment.
+    /// True if the envelope meets every condition that needs no assessment. An analysis is no event of its session: it is
+    /// admitted if its type is asked for by name, and only then.
     pub fn admits_event(&self, event: &Event<'_>, recorded_at: UnixMs) -> bool {
         let occurred_at = event.occurred_at_ms.map_or(recorded_at, UnixMs);
         let is = |wanted: &Option<String>, value: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| value == Some(wanted))
         };
-        is(&self.session, event.session_id.as_deref())
+        (self.event_type.is_some() || !analysis::is_reserved(&event.event_type))
+            && is(&self.session, event.session_id.as_deref())
             && is(&self.event_type, Some(&event.event_type))
             && is(&self.actor, event.actor.as_ref().map(|a| a.id.as_ref()))
             && is(&self.source, Some(&event.source))
@@ -276,6 +279,14 @@ mod tests {
         assert!(filter.admits_event(&Event::default(), UnixMs(0)));
         assert!(filter.admits_assessment(Category::LowRisk, RiskScore::ZERO));
         assert!(!filter.wants_risk());
+    }
+
+    #[test]
+    fn an_analysis_is_admitted_by_its_name_only() {
+        let analysis = Event { event_type: "session.analyzed".into(), ..Event::default() };
+        assert!(!EventFilter::default().admits_event(&analysis, UnixMs(0)));
+        let by_name = EventFilter { event_type: Some("session.analyzed".into()), ..EventFilter::default() };
+        assert!(by_name.admits_event(&analysis, UnixMs(0)));
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub struct RemovedData {
 }
 
 /// Text that every database takes: none of them keeps a NUL.
-fn storable(text: &str) -> String {
+pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 

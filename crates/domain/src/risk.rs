@@ -29,6 +29,8 @@ pub const EVIDENCE_MAX: f64 = 6.907_755_278_982_137;
 const RISK_MAX: f64 = 0.999;
 /// Evidence below this is no evidence: risk under a millionth.
 const EVIDENCE_MIN: f64 = 1e-6;
+/// Evidence that is no risk, and yet sorts its session among those that had some.
+const TRACE: f64 = EVIDENCE_MIN / 2.0;
 
 /// How fast risk fades.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +65,28 @@ impl Evidence {
     pub fn add(self, score: RiskScore, at: UnixMs, half_life: HalfLife) -> Self {
         let amount = (self.amount_at(at, half_life) + Self::of(score)).min(EVIDENCE_MAX);
         Self { amount, at: self.at.max(at) }
+    }
+
+    /// This evidence after somebody who had seen `seen` of it says at `at` that it amounts to `score`: what came beside
+    /// `seen` stays. Never below 0, never above the cap.
+    #[must_use]
+    pub fn replace(self, seen: Self, score: RiskScore, at: UnixMs, half_life: HalfLife) -> Self {
+        let at = self.at.max(at);
+        let beside = (self.amount_at(at, half_life) - seen.amount_at(at, half_life)).max(0.0);
+        Self { amount: (beside + Self::of(score)).min(EVIDENCE_MAX), at }
+    }
+
+    /// This evidence, or `floor` where that is more.
+    #[must_use]
+    pub fn at_least(self, floor: Self, half_life: HalfLife) -> Self {
+        let at = self.at.max(floor.at);
+        Self { amount: self.amount_at(at, half_life).max(floor.amount_at(at, half_life)), at }
+    }
+
+    /// This evidence, or a trace where there is none: no risk, but a rank.
+    #[must_use]
+    pub fn or_trace(self) -> Self {
+        Self { amount: self.amount.max(TRACE), ..self }
     }
 
     /// How much of it is left at `now`.
@@ -112,6 +136,18 @@ mod tests {
     }
 
     proptest! {
+        /// AN2: what an analysis has seen is replaced, what came after it stays, and firm findings are its floor.
+        #[test]
+        fn an_analysis_replaces_what_it_has_seen(before in 0.0f64..0.9, after in 0.0f64..0.6, said in 0.0f64..0.6, firm in 0.0f64..0.9) {
+            let seen = Evidence::default().add(risk(before), at(0), H);
+            let now = seen.add(risk(after), at(0), H).replace(seen, risk(said), at(0), H);
+            let expected = 1.0 - (1.0 - after) * (1.0 - said);
+            prop_assert!((now.risk_at(at(0), H).get() - expected).abs() < 1e-6);
+            let floor = Evidence::default().add(risk(firm), at(0), H);
+            let held = now.at_least(floor, H).risk_at(at(0), H).get();
+            prop_assert!((held - expected.max(firm)).abs() < 1e-6);
+        }
+
         #[test]
         fn events_at_one_moment_combine_by_noisy_or(scores in prop::collection::vec(0.0f64..0.6, 0..6)) {
             let evidence = scores.iter().fold(Evidence::default(), |e, s| e.add(risk(*s), at(0), H));

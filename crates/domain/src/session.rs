@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::{Pattern, SessionAnalyzedData};
 use crate::assessment::{Assessment, Category, RiskScore};
 use crate::event::Event;
+use crate::id::Position;
 use crate::risk::{Evidence, HalfLife};
 use crate::time::UnixMs;
 
@@ -23,10 +25,34 @@ pub struct SessionKey {
     pub session: String,
 }
 
+/// A finding of the screener this sure is firm: no analysis lowers a session below it (AN2).
+pub const FIRM_CONFIDENCE_MIN: f64 = 0.95;
+
+/// What the newest analysis of a session said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// How risky it found the session.
+    pub risk_score: RiskScore,
+    /// How it found the session to move.
+    pub patterns: Vec<Pattern>,
+    /// Why, in words.
+    pub explanation: String,
+    /// The last event it had read.
+    pub until: Position,
+    /// Digest of what it had read.
+    pub digest: String,
+    /// Name and version of the model.
+    pub model: String,
+    /// When it was recorded.
+    pub at: UnixMs,
+}
+
 /// What is known of a session after some of its events.
 ///
 /// - **SE1** the state is a pure function of the session's events in log order.
-/// - **SE2** only events whose category is not `LOW_RISK` leave evidence and patterns: politeness does not add up.
+/// - **SE2** only events whose category is not `LOW_RISK`, and analyses, leave evidence and patterns: politeness does not
+///   add up. A session with patterns has evidence, a trace at least.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     /// When the first event was recorded.
@@ -39,12 +65,18 @@ pub struct Session {
     pub event_count: u64,
     /// Number of events by type, at most [`TYPES_MAX`] types.
     pub event_count_by_type: BTreeMap<String, u64>,
-    /// Codes of the flags of risky events.
+    /// Codes of the flags of risky events, and names of the patterns that analyses found.
     pub patterns: BTreeSet<String>,
     /// Evidence of risk.
     pub evidence: Evidence,
+    /// The part of it that firm findings left ([`FIRM_CONFIDENCE_MIN`]).
+    #[serde(default)]
+    pub firm: Evidence,
     /// Highest risk the session ever had.
     pub peak_risk: RiskScore,
+    /// What the newest analysis said; `None` before the first.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
 }
 
 /// What one risky event did to its session: a row of the session's history.
@@ -79,11 +111,53 @@ impl Session {
             }
         }
         self.evidence = self.evidence.add(assessment.risk_score, recorded_at, half_life);
+        if assessment.confidence >= FIRM_CONFIDENCE_MIN {
+            self.firm = self.firm.add(assessment.risk_score, recorded_at, half_life);
+        }
+        let session_risk = self.note_risk(half_life);
+        Some(Contribution { evidence: Evidence::of(assessment.risk_score), session_risk })
+    }
+
+    /// Folds an analysis, recorded at `at`, into the session (AN2); it counts neither as an event nor as activity.
+    ///
+    /// Result: the session's risk right after it; `None` if a newer analysis is known already.
+    pub fn analyzed(
+        &mut self,
+        data: &SessionAnalyzedData,
+        at: UnixMs,
+        half_life: HalfLife,
+    ) -> Option<RiskScore> {
+        if self.verdict.as_ref().is_some_and(|known| known.until > data.until) {
+            return None;
+        }
+        let analysis = &data.analysis;
+        let replaced = self.evidence.replace(data.seen, analysis.risk_score, at, half_life);
+        self.evidence = replaced.at_least(self.firm, half_life);
+        // Patterns come with evidence (SE2), and stay with a trace of it.
+        if self.evidence.amount > 0.0 {
+            self.patterns.extend(analysis.patterns.iter().map(|pattern| pattern.name().to_owned()));
+        } else if !self.patterns.is_empty() {
+            self.evidence = self.evidence.or_trace();
+        }
+        self.verdict = Some(Verdict {
+            risk_score: analysis.risk_score,
+            patterns: analysis.patterns.clone(),
+            explanation: analysis.explanation.clone(),
+            until: data.until,
+            digest: data.digest.clone(),
+            model: data.model.clone(),
+            at,
+        });
+        Some(self.note_risk(half_life))
+    }
+
+    /// The risk right now, remembered if there was none higher.
+    fn note_risk(&mut self, half_life: HalfLife) -> RiskScore {
         let session_risk = self.evidence.risk_at(self.evidence.at, half_life);
         if session_risk > self.peak_risk {
             self.peak_risk = session_risk;
         }
-        Some(Contribution { evidence: Evidence::of(assessment.risk_score), session_risk })
+        session_risk
     }
 
     fn see(&mut self, event: &Event<'_>, recorded_at: UnixMs) {
@@ -205,6 +279,51 @@ mod tests {
         assert_eq!(session.peak_risk, second.session_risk);
         assert!(session.evidence.risk_at(UnixMs(10_000), H) < first.session_risk);
         assert_eq!(session.patterns.iter().collect::<Vec<_>>(), ["offensive_language"]);
+    }
+
+    fn analysis(risk: f64, until: u64, seen: Evidence) -> SessionAnalyzedData {
+        let analysis = crate::analysis::SessionAnalysis {
+            risk_score: RiskScore::try_from(risk).unwrap(),
+            patterns: vec![Pattern::PolicyProbing],
+            ..crate::analysis::SessionAnalysis::default()
+        };
+        let (digest, model) = (String::new(), "m-1".to_owned());
+        let (until, usage) = (Position(until), crate::analysis::Usage::default());
+        SessionAnalyzedData { analysis, until, events: 1, seen, digest, model, usage }
+    }
+
+    #[test]
+    fn an_analysis_lowers_doubtful_findings_and_never_firm_ones() {
+        let mut session = Session::default();
+        session.apply(&event("a"), UnixMs(0), &toxic(0.6), H);
+        let seen = session.evidence;
+        let after = session.analyzed(&analysis(0.1, 0, seen), UnixMs(0), H).unwrap();
+        assert!((after.get() - 0.1).abs() < 1e-9);
+        assert_eq!((session.event_count, session.peak_risk.get()), (1, 0.6));
+        assert!(session.patterns.contains("policy_probing"));
+
+        session.apply(&event("a"), UnixMs(0), &toxic(0.95), H);
+        let after = session.analyzed(&analysis(0.1, 1, session.evidence), UnixMs(0), H).unwrap();
+        assert!((after.get() - 0.95).abs() < 1e-9, "a finding of confidence 0.95 is the floor");
+    }
+
+    #[test]
+    fn a_session_that_is_cleared_keeps_its_patterns_and_a_rank() {
+        let mut session = Session::default();
+        session.apply(&event("a"), UnixMs(0), &toxic(0.6), H);
+        let seen = session.evidence;
+        assert_eq!(session.analyzed(&analysis(0.0, 0, seen), UnixMs(0), H), Some(RiskScore::ZERO));
+        assert_eq!(session.patterns.iter().collect::<Vec<_>>(), ["offensive_language"]);
+        assert!(session.evidence.rank(H).is_some(), "SE2");
+    }
+
+    #[test]
+    fn an_older_analysis_says_nothing_new() {
+        let mut session = Session::default();
+        session.analyzed(&analysis(0.7, 9, Evidence::default()), UnixMs(0), H);
+        let known = session.clone();
+        assert_eq!(session.analyzed(&analysis(0.2, 8, Evidence::default()), UnixMs(1), H), None);
+        assert_eq!(session, known);
     }
 
     #[test]

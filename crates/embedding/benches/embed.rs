@@ -142,7 +142,7 @@ fn hashed() -> f64 {
 /// Medians through the service: milliseconds for a new text, microseconds for a cached one.
 fn through_service(embedder: Arc<dyn Embedder>) -> [f64; 2] {
     let settings = ServiceSettings { workers: Some(NonZeroUsize::MIN), ..ServiceSettings::default() };
-    let service = EmbeddingService::start(embedder, settings).expect("starts");
+    let service = EmbeddingService::start(embedder, &settings).expect("starts");
     let texts = texts(300, 30);
     let time = |text: &String| {
         let started = Instant::now();

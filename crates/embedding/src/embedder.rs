@@ -12,6 +12,13 @@ pub trait Embedder: Send + Sync {
     /// Name of all that decides the result; vectors of different versions must not be compared.
     fn version(&self) -> &str;
 
+    /// Digest of all that decides the result but the arithmetic: what stands between `@` and `/` of the version. `None` for
+    /// an engine without weights.
+    fn weights(&self) -> Option<&str> {
+        let (_, rest) = self.version().rsplit_once('@')?;
+        rest.split_once('/').map(|(digest, _)| digest)
+    }
+
     /// One vector a text, in order.
     ///
     /// - Errors: as [`EmbedError`] says; none of the texts is embedded then.

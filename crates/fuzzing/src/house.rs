@@ -11,16 +11,18 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
 use tidegate_engine::pipeline::Pipeline;
-use tidegate_server::app::{self, App, Signals};
+use tidegate_server::analysis::Analyses;
+use tidegate_server::app::{self, App, Readers, Signals};
 use tidegate_server::config::Config;
 use tidegate_server::http::auth::Peer;
 use tidegate_server::http::router::router;
 use tidegate_server::metrics::Metrics;
 use tidegate_server::pipelines::open_whole;
 use tidegate_server::screening;
-use tidegate_server::stores::{CONTROL_FILE, Ports, VIEWS_FILE};
+use tidegate_server::stores::{CONTROL_FILE, JOBS_FILE, Ports, VIEWS_FILE};
 use tidegate_simulator::memory_disk::MemoryDisk;
 use tidegate_store_embedded::control::EmbeddedControl;
+use tidegate_store_embedded::jobs::EmbeddedJobs;
 use tidegate_store_embedded::rates::EmbeddedRateLimiter;
 use tidegate_store_embedded::views::EmbeddedViews;
 use tidegate_testkit::world::{ManualClock, SeededEntropy};
@@ -59,6 +61,9 @@ fn small() -> Config {
     config.query.page_default = 5;
     // Waiting for a screening that nobody does would only take time.
     config.pipeline.enabled = false;
+    // So would syncing jobs that nobody runs.
+    config.analysis.session_enabled = false;
+    config.analysis.cot_enabled = false;
     config
 }
 
@@ -130,6 +135,7 @@ async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
         log,
         views: Arc::new(views.expect("views open")),
         control: Arc::new(control.expect("control opens")),
+        jobs: Arc::new(EmbeddedJobs::open(&dir.path().join(JOBS_FILE)).expect("jobs open")),
         rate_limiter: Arc::new(EmbeddedRateLimiter::new(clock.clone(), config.rate_limits.buckets_max)),
         clock,
         entropy: Arc::new(SeededEntropy::new(1)),
@@ -137,10 +143,18 @@ async fn assemble(log: Arc<SteppedLog>, dir: &TempDir) -> (App, Pipeline) {
     let metrics = Arc::new(Metrics::new().expect("every metric is declared once"));
     let signals = Signals { metrics, tracer: None };
     let labels = app::labels(&ports, &screener).await.expect("the stores answer");
-    let folding = app::folding(&config, &screener, &labels, &ports.clock, &signals, None);
+    let analyses = Analyses::open(&config, &ports).expect("built-in models");
+    let folding = app::folding(&config, &screener, &labels, &analyses, &ports.clock, &signals, None);
     let pipeline = open_whole(ports.log.clone(), ports.views.clone(), &folding).await.expect("views answer");
     let checkpoint = pipeline.checkpoint();
-    let app =
-        app::assemble(config, ports, tiers, labels, checkpoint, signals, CancellationToken::new()).await;
+    let app = app::assemble(
+        config,
+        ports,
+        Readers { tiers, labels, analyses },
+        checkpoint,
+        signals,
+        CancellationToken::new(),
+    )
+    .await;
     (app.expect("the parts fit together"), pipeline)
 }

@@ -1,4 +1,4 @@
-//! Tier 1: what the classifiers say of a text, by category, and by which words.
+//! What the classifiers say of a text, by category, and by which words: those of tier 1, or of tier 2 where a vector is known.
 //!
 //! The probability of a category is that of its surest head. The classifiers were trained on English: what they say of
 //! another language is damped, for it is a guess from names, signs and borrowed words.
@@ -8,8 +8,7 @@ use std::borrow::Cow;
 use tidegate_domain::assessment::{Category, Flag, Span};
 
 use crate::language;
-use crate::lexicon::Tag;
-use crate::linear::{Head, Model};
+use crate::linear::{Head, LANES, Model};
 use crate::normal::Normal;
 use crate::score::Probabilities;
 use crate::settings::Rulings;
@@ -27,13 +26,13 @@ pub(crate) struct Learned {
 }
 
 impl Learned {
-    /// Asks `model` about a text; for categories above their threshold also for words.
-    pub(crate) fn of(model: &Model, normal: &Normal<'_>, tags: &[Tag], rulings: &Rulings) -> Self {
-        let heads = model.probabilities(&model.margins(normal, tags));
+    /// What `heads`, the probability of every head, say of a text; for categories above their threshold also by which
+    /// words, as `model` weighs them.
+    pub(crate) fn of(model: &Model, heads: &[f64; LANES], normal: &Normal<'_>, rulings: &Rulings) -> Self {
         let trust = if language::is_english(normal) { 1.0 } else { DAMPED };
         let mut learned = Self::default();
         let mut surest = [None; Category::ALL.len()];
-        for (head, probability) in Head::ALL.into_iter().zip(heads) {
+        for (head, &probability) in Head::ALL.into_iter().zip(heads) {
             let Some(category) = category(head) else { continue };
             if probability * trust > learned.probabilities[category as usize] {
                 learned.probabilities[category as usize] = probability * trust;

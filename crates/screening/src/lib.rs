@@ -16,14 +16,18 @@ mod normal;
 mod rules;
 mod score;
 mod screener;
+mod sentence;
 mod settings;
 #[cfg(test)]
 mod testing;
 mod tiered;
 
 pub use exemplars::Blend;
-pub use linear::{Block, Head, LANES, Margins, Model, ModelError, Row, Scale, Table, features_of, norms};
+pub use linear::{
+    Block, Calibration, Head, LANES, Margins, Model, ModelError, Row, Scale, Table, features_of, norms,
+};
 pub use screener::TextScreener;
+pub use sentence::{Column, SentenceHeads};
 pub use settings::{Settings, SettingsError};
 pub use tiered::{Encoder, TieredScreener, Vectors};
 

@@ -8,10 +8,11 @@ use tidegate_domain::author::Facts;
 use crate::decode::{self, Decoded};
 use crate::learned::Learned;
 use crate::lexicon::{self, Classes, Lexicon};
-use crate::linear::{Margins, Model};
+use crate::linear::{self, LANES, Margins, Model};
 use crate::normal::Normal;
 use crate::rules::{self, Evidence};
 use crate::score;
+use crate::sentence::SentenceHeads;
 use crate::settings::{Rulings, Settings, SettingsError};
 
 /// Rules, word lists and classifiers. One a project: words and weights are shared.
@@ -20,6 +21,7 @@ pub struct TextScreener {
     heuristics: bool,
     lexicon: Arc<Lexicon>,
     model: Option<Arc<Model>>,
+    heads: Option<Arc<SentenceHeads>>,
     rulings: Rulings,
     version: String,
 }
@@ -42,17 +44,33 @@ impl TextScreener {
         let version = version(settings, model.as_deref());
         let lexicon = lexicon_of(settings);
         let rulings = Rulings::of(settings);
-        Ok(Self { heuristics: settings.heuristics, lexicon, model, rulings, version })
+        Ok(Self { heuristics: settings.heuristics, lexicon, model, heads: None, rulings, version })
+    }
+
+    /// The same with heads for texts whose vector is known. Without classifiers there is nothing they could add to: they
+    /// are left out.
+    #[must_use]
+    pub fn with_heads(mut self, heads: Arc<SentenceHeads>) -> Self {
+        if self.model.is_some() {
+            self.version.push_str(&format!("+heads-{}", heads.fingerprint()));
+            self.heads = Some(heads);
+        }
+        self
     }
 
     /// Assesses `text`, written by somebody of whom `facts` are known. Empty text is clear. Cost O(bytes).
     pub fn assess(&self, text: &str, facts: &Facts) -> Assessment {
-        let mut reading = self.read(text);
+        self.assess_with(text, facts, None)
+    }
+
+    /// As [`Self::assess`]; where the `vector` of the text is known and there are heads for it, they say what tier 1 would.
+    pub fn assess_with(&self, text: &str, facts: &Facts, vector: Option<&[f32]>) -> Assessment {
+        let mut reading = self.read(text, vector);
         if self.heuristics {
             rules::apply_facts(facts, &mut reading.evidence);
         }
         for Decoded { text, span } in decode::decode(text) {
-            let hidden = self.read(&text);
+            let hidden = self.read(&text, None);
             reading.learned.absorb(&hidden.learned, span);
             reading.evidence.absorb(hidden.evidence, span);
         }
@@ -61,7 +79,7 @@ impl TextScreener {
     }
 
     /// What both tiers find in one text, whatever it encodes.
-    fn read(&self, text: &str) -> Reading {
+    fn read(&self, text: &str, vector: Option<&[f32]>) -> Reading {
         let normal = Normal::of(text, &self.lexicon);
         let tags = lexicon::tag(&normal.words, &self.lexicon);
         let mut evidence = Evidence::default();
@@ -69,10 +87,22 @@ impl TextScreener {
             rules::apply(&normal, &tags, &mut evidence);
         }
         let learned = match &self.model {
-            Some(model) if !normal.words.is_empty() => Learned::of(model, &normal, &tags, &self.rulings),
+            Some(model) if !normal.words.is_empty() => {
+                let heads = self.probabilities(model, &model.margins(&normal, &tags), vector);
+                Learned::of(model, &heads, &normal, &self.rulings)
+            }
             _ => Learned::default(),
         };
         Reading { evidence, learned }
+    }
+
+    fn probabilities(&self, model: &Model, margins: &Margins, vector: Option<&[f32]>) -> [f64; LANES] {
+        match (&self.heads, vector) {
+            (Some(heads), Some(vector)) => {
+                linear::probabilities(&heads.calibrations, &heads.margins(vector, margins))
+            }
+            _ => linear::probabilities(&model.calibrations(), margins),
+        }
     }
 
     /// The margins of the classifiers for a text, by head; `None` without weights. For training and measuring.
@@ -87,6 +117,11 @@ impl TextScreener {
     /// The weights in use; `None` if the classifiers are switched off.
     pub fn model(&self) -> Option<&Model> {
         self.model.as_deref()
+    }
+
+    /// The heads for texts whose vector is known, if there are any.
+    pub fn heads(&self) -> Option<&SentenceHeads> {
+        self.heads.as_deref()
     }
 }
 

@@ -1,22 +1,25 @@
 //! The screener of a server: rules and classifiers by project, and labelled texts.
 //!
-//! Vectors come from the built-in hashed n-grams, or from a sentence encoder behind a bounded queue. If the encoder does
-//! not answer in time, what the tiers below it say is kept and marked `degraded`: that alone of an assessment depends on how
-//! busy the machine was.
+//! Vectors come from the built-in hashed n-grams, or from a sentence encoder behind a queue that is as long as texts may
+//! wait. If the encoder does not answer in time, what the tiers below it say is kept and marked `degraded`: that alone of an
+//! assessment depends on how busy the machine was.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_domain::assessment::{Assessment, Embedded, Input, Screener};
+use tidegate_domain::assessment::{Assessment, Embedded, Embedding, Input, Screener};
 use tidegate_domain::label::Label;
 use tidegate_domain::ports::Clock;
-use tidegate_embedding::service::EmbeddingService;
+use tidegate_embedding::service::{Answer, EmbeddingService};
 use tidegate_embedding::{Embedder, HashedEmbedder, Vector};
 
 use crate::exemplars::{Blend, Exemplars};
-use crate::{Settings, SettingsError, TextScreener};
+use crate::{SentenceHeads, Settings, SettingsError, TextScreener};
 
+/// This part of the time for the encoder is left to texts however long they waited before, so that a pipeline that is behind
+/// does not go without this tier.
+const PATIENCE_MIN: u32 = 4;
 /// So many of the texts that look most alike by their n-grams are compared by the encoder.
 const COMPARED_MAX: usize = 64;
 
@@ -28,24 +31,39 @@ pub enum Vectors {
     Encoder(Encoder),
 }
 
+impl Vectors {
+    /// The shipped heads, if they belong to this encoder.
+    pub fn heads(&self) -> Option<Arc<SentenceHeads>> {
+        let Self::Encoder(encoder) = self else { return None };
+        let heads = SentenceHeads::shipped().ok()?;
+        heads.fits(&**encoder.service.embedder()).then_some(heads)
+    }
+}
+
 /// A sentence encoder, and how long its answer is waited for.
 pub struct Encoder {
     /// The queue, the cache and the threads.
     pub service: Arc<EmbeddingService>,
-    /// How long texts of one batch are waited for.
+    /// How long texts that are asked for together are waited for.
     pub timeout: Duration,
     /// Tells the cache the time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl Encoder {
-    fn embed(&self, texts: &[&str]) -> Vec<Embedded> {
-        let answers = self.service.embed(texts, self.clock.now().0, self.timeout);
-        let embedded = answers.into_iter().map(|answer| match answer {
-            Ok(vector) => Embedded::Vector(vector.iter().copied().collect()),
-            Err(_) => Embedded::Refused,
-        });
-        embedded.collect()
+    fn embed(&self, texts: &[&str], spent: Duration) -> Embedding {
+        let patience = self.timeout.saturating_sub(spent).max(self.timeout / PATIENCE_MIN);
+        let asked = self.service.ask(texts, self.clock.now().0, patience);
+        let is_known = asked.is_known();
+        let answers = || asked.answers().into_iter().map(embedded).collect();
+        if is_known { Embedding::Known(answers()) } else { Embedding::Coming(Box::new(answers)) }
+    }
+}
+
+fn embedded(answer: Answer) -> Embedded {
+    match answer {
+        Ok(vector) => Embedded::Vector(vector.iter().copied().collect()),
+        Err(_) => Embedded::Refused,
     }
 }
 
@@ -69,11 +87,41 @@ impl TieredScreener {
         vectors: Vectors,
         blend: Blend,
     ) -> Result<Self, SettingsError> {
-        let text = TextScreener::new(settings)?;
-        let own = projects.iter().map(|(id, settings)| Ok((id.clone(), TextScreener::new(settings)?)));
+        let heads = vectors.heads();
+        Self::with_heads(settings, projects, vectors, blend, heads.as_ref())
+    }
+
+    /// As [`Self::new`], with heads of one's own for the encoder's vectors, or none.
+    pub fn with_heads(
+        settings: &Settings,
+        projects: &[(String, Settings)],
+        vectors: Vectors,
+        blend: Blend,
+        heads: Option<&Arc<SentenceHeads>>,
+    ) -> Result<Self, SettingsError> {
+        let screener = |settings: &Settings| {
+            let screener = TextScreener::new(settings)?;
+            Ok::<_, SettingsError>(match heads {
+                Some(heads) => screener.with_heads(Arc::clone(heads)),
+                None => screener,
+            })
+        };
+        let text = screener(settings)?;
+        let own = projects.iter().map(|(id, settings)| Ok((id.clone(), screener(settings)?)));
         let projects = own.collect::<Result<HashMap<_, _>, SettingsError>>()?;
         let version = version(&text, &projects, &vectors, &blend);
         Ok(Self { text, projects, exemplars: Exemplars::default(), vectors, blend, version })
+    }
+
+    /// Whether vectors say anything besides what labelled texts are near.
+    fn has_heads(&self) -> bool {
+        let mut all = std::iter::once(&self.text).chain(self.projects.values());
+        all.any(|screener| screener.heads().is_some())
+    }
+
+    /// Whether anybody asks for the vectors of texts.
+    fn needs_vectors(&self) -> bool {
+        self.has_heads() || !self.exemplars.is_empty()
     }
 
     fn of(&self, project: &str) -> &TextScreener {
@@ -104,7 +152,11 @@ impl TieredScreener {
 
 impl Screener for TieredScreener {
     fn screen(&self, input: &Input<'_>) -> Assessment {
-        let assessment = self.of(input.project).assess(input.text, input.facts);
+        let vector = match input.embedded {
+            Embedded::Vector(vector) => Some(&**vector),
+            Embedded::Off | Embedded::Refused => None,
+        };
+        let assessment = self.of(input.project).assess_with(input.text, input.facts, vector);
         match input.embedded {
             Embedded::Off => assessment,
             Embedded::Refused => Assessment { degraded: true, ..assessment },
@@ -116,18 +168,14 @@ impl Screener for TieredScreener {
         }
     }
 
-    fn embed(&self, texts: &[&str]) -> Vec<Embedded> {
-        if self.exemplars.is_empty() {
-            return vec![Embedded::Off; texts.len()];
+    fn embed(&self, texts: &[&str], spent: Duration) -> Embedding {
+        if !self.needs_vectors() {
+            return Embedding::Known(vec![Embedded::Off; texts.len()]);
         }
         match &self.vectors {
-            Vectors::Hashed => texts.iter().map(|text| hashed(text)).collect(),
-            Vectors::Encoder(encoder) => encoder.embed(texts),
+            Vectors::Hashed => Embedding::Known(texts.iter().map(|text| hashed(text)).collect()),
+            Vectors::Encoder(encoder) => encoder.embed(texts, spent),
         }
-    }
-
-    fn may_block(&self) -> bool {
-        matches!(self.vectors, Vectors::Encoder(_)) && !self.exemplars.is_empty()
     }
 
     fn similarities(&self, text: &str, others: &[&str]) -> Vec<f64> {
@@ -159,7 +207,7 @@ fn compare(encoder: &Encoder, text: &str, others: &[&str], all: &mut [f64]) {
     order.sort_by(|&a, &b| all[b].total_cmp(&all[a]));
     order.truncate(COMPARED_MAX);
     let texts: Vec<&str> = std::iter::once(text).chain(order.iter().map(|&at| others[at])).collect();
-    let mut embedded = encoder.embed(&texts).into_iter();
+    let mut embedded = encoder.embed(&texts, Duration::ZERO).wait().into_iter();
     let Some(Embedded::Vector(own)) = embedded.next() else { return };
     all.fill(-1.0);
     for (at, other) in order.into_iter().zip(embedded) {

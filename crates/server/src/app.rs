@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use tidegate_domain::assessment::Screener;
 use tidegate_domain::id::{Position, ProjectId};
-use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, Views};
+use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, Jobs, Views};
 use tidegate_domain::risk::HalfLife;
 use tidegate_engine::access::Access;
 use tidegate_engine::intake::Intake;
@@ -15,6 +15,7 @@ use tidegate_engine::query::{Limits, Query};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::analysis::Analyses;
 use crate::config::Config;
 use crate::http::admission::Admission;
 use crate::http::auth::DEV_PROJECT;
@@ -23,7 +24,7 @@ use crate::http::lag::Lag;
 use crate::http::observe::RequestIds;
 use crate::http::rates::Rates;
 use crate::masking;
-use crate::metrics::{Gauges, Metrics, PipelineObserver};
+use crate::metrics::{AnalysisObserver, Gauges, Metrics, PipelineObserver};
 use crate::otlp::{Exporter, Tracer};
 use crate::pipelines::Folding;
 use crate::screening::{EmbeddingTier, Thresholds, Tiers};
@@ -50,6 +51,10 @@ pub struct App {
     pub embedding: EmbeddingTier,
     /// Takes what people say of texts.
     pub labelling: Labelling,
+    /// Who analyses what.
+    pub analyses: Analyses,
+    /// Work to be done.
+    pub jobs: Arc<dyn Jobs>,
     /// Projects, keys and exemplars.
     pub control: Arc<dyn Control>,
     /// Counts.
@@ -102,7 +107,7 @@ impl App {
 
 /// The version of what the pipeline derives: another one means that Views are folded again.
 pub fn fold_version(screener: &dyn Screener) -> String {
-    format!("fold-1/{}", screener.version())
+    format!("fold-2/{}", screener.version())
 }
 
 /// How fast session risk fades.
@@ -123,6 +128,7 @@ pub fn folding(
     config: &Config,
     screener: &Arc<dyn Screener>,
     labels: &Arc<Labels>,
+    analyses: &Analyses,
     clock: &Arc<dyn Clock>,
     signals: &Signals,
     streams: Option<Streams>,
@@ -130,6 +136,7 @@ pub fn folding(
     Folding {
         screener: Arc::clone(screener),
         labels: Arc::clone(labels),
+        trigger: analyses.trigger(),
         observer: Arc::new(PipelineObserver {
             metrics: Arc::clone(&signals.metrics),
             tracer: signals.tracer.clone(),
@@ -152,6 +159,13 @@ pub struct Signals {
     pub tracer: Option<Arc<Tracer>>,
 }
 
+impl Signals {
+    /// Who hears of analyses.
+    pub fn analysis_observer(&self) -> Arc<AnalysisObserver> {
+        Arc::new(AnalysisObserver { metrics: Arc::clone(&self.metrics), tracer: self.tracer.clone() })
+    }
+}
+
 /// The signals that the settings ask for; traces leave by the exporter, which somebody must run.
 pub fn signals(config: &Config, ports: &Ports) -> anyhow::Result<(Signals, Option<Exporter>)> {
     let metrics = Arc::new(Metrics::new().context("metrics")?);
@@ -162,19 +176,28 @@ pub fn signals(config: &Config, ports: &Ports) -> anyhow::Result<(Signals, Optio
     Ok((Signals { metrics, tracer }, exporter))
 }
 
+/// What reads texts: one by one, as people labelled them, and as whole sessions.
+pub struct Readers {
+    /// Assess texts.
+    pub tiers: Tiers,
+    /// What people say of them.
+    pub labels: Arc<Labels>,
+    /// Who analyses sessions and chains of thought.
+    pub analyses: Analyses,
+}
+
 /// Puts the parts together over `ports`. `checkpoint`: up to where everything is folded, as it moves.
 pub async fn assemble(
     config: Config,
     ports: Ports,
-    tiers: Tiers,
-    labels: Arc<Labels>,
+    readers: Readers,
     checkpoint: watch::Receiver<Position>,
     signals: Signals,
     stop: CancellationToken,
 ) -> anyhow::Result<App> {
-    let Ports { log, views, control, rate_limiter, clock, entropy } = ports;
+    let Ports { log, views, control, jobs, rate_limiter, clock, entropy } = ports;
     let Signals { metrics, tracer } = signals;
-    let Tiers { screener, embedding } = tiers;
+    let Readers { tiers: Tiers { screener, embedding }, labels, analyses } = readers;
     let query = Query::new(
         Arc::clone(&log),
         Arc::clone(&views),
@@ -203,6 +226,8 @@ pub async fn assemble(
             neighbour_similarity_min: config.embedding.similarity_min,
             window_events: config.screening.similar_window_events,
         },
+        analyses,
+        jobs,
         screener,
         embedding,
         control,

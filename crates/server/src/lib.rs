@@ -7,6 +7,7 @@
 //! - [`backup`]: all that is not derived, in one file.
 //! - [`config`]: settings; [`open_files`]: their limit; [`metrics`]; [`telemetry`]: log lines; [`otlp`]: traces; [`cli`]: the commands.
 
+pub mod analysis;
 pub mod api;
 pub mod app;
 pub mod backup;

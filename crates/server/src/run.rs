@@ -14,13 +14,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::{self, App};
+use crate::analysis::Analyses;
+use crate::app::{self, App, Readers};
 use crate::config::{Config, Role};
 use crate::http::per_address::PerAddress;
 use crate::http::router::router;
 use crate::http::serve::Serving;
 use crate::open_files;
-use crate::pipelines::Pipelines;
+use crate::pipelines::{Background, Pipelines};
 use crate::retention;
 use crate::screening;
 use crate::stores::Stores;
@@ -39,6 +40,8 @@ pub struct Running {
     stores: Stores,
     tasks: TaskTracker,
     pipelines: Pipelines,
+    /// Runs jobs, if this process does.
+    jobs: Option<Background>,
     /// Sends what is traced until the end; aborted when dropped.
     exporting: JoinSet<()>,
     export_stop: CancellationToken,
@@ -60,10 +63,20 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         signals.metrics.watch_transport(Arc::clone(&streams.stats));
     }
     let labels = app::labels(&ports, &screener).await?;
-    let folding = app::folding(&config, &screener, &labels, &ports.clock, &signals, streams);
+    let analyses = Analyses::open(&config, &ports)?;
+    let folding = app::folding(&config, &screener, &labels, &analyses, &ports.clock, &signals, streams);
     let pipelines = Pipelines::start(&config, &stores, &ports, folding, &signals.metrics).await?;
+    let jobs = analyses.start(&config, &ports, pipelines.checkpoint(), &signals.analysis_observer())?;
     let (stop, roles) = (CancellationToken::new(), config.server.roles.clone());
-    let app = app::assemble(config, ports, tiers, labels, pipelines.checkpoint(), signals, stop).await?;
+    let app = app::assemble(
+        config,
+        ports,
+        Readers { tiers, labels, analyses },
+        pipelines.checkpoint(),
+        signals,
+        stop,
+    )
+    .await?;
     let app = Arc::new(app);
     if app.config.server.has_role(Role::Api) {
         announce_owner_key(&app).await?;
@@ -102,7 +115,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     tracing::info!(
         ?addresses, ?roles, store = %stores.name(&app.config), dev = app.config.server.dev, "tidegate is up"
     );
-    Ok(Running { addresses, app, stores, tasks, pipelines, exporting, export_stop, server_file })
+    Ok(Running { addresses, app, stores, tasks, pipelines, jobs, exporting, export_stop, server_file })
 }
 
 fn bind(addresses: &[SocketAddr]) -> anyhow::Result<Vec<TcpListener>> {
@@ -188,6 +201,10 @@ impl Running {
             tracing::warn!("requests were cut off at the end of the drain time");
         }
         let closing = async {
+            // What is analysed now still finds a log to write to; what is not done waits for the next start.
+            if let Some(jobs) = self.jobs.take() {
+                jobs.stop().await;
+            }
             self.stores.close().await;
             self.pipelines.stop().await;
         };

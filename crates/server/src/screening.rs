@@ -9,7 +9,7 @@ use anyhow::Context;
 use tidegate_domain::assessment::{Category, Screener};
 use tidegate_embedding::service::{EmbeddingService, ServiceSettings};
 use tidegate_embedding::{BertEmbedder, Embedder, ModelError, ModelSettings};
-use tidegate_screening::{Blend, Encoder, Settings, TieredScreener, Vectors};
+use tidegate_screening::{Blend, Encoder, SentenceHeads, Settings, TieredScreener, Vectors};
 
 use crate::clock::SystemClock;
 use crate::config::{Config, Embedding, ProjectScreening, Screening};
@@ -41,7 +41,11 @@ impl EmbeddingTier {
             Self::Hashed => {
                 "no model directory (embedding.model_dir): hashed n-grams compare texts".to_owned()
             }
-            Self::Encoder(service) => service.embedder().version().to_owned(),
+            Self::Encoder(service) => {
+                let encoder = &**service.embedder();
+                let heads = heads_of(encoder).map(|heads| format!("learned heads {}", heads.fingerprint()));
+                format!("{}, {}", encoder.version(), heads.unwrap_or_else(|why| why))
+            }
             Self::Broken(why) => format!("switched off, hashed n-grams compare texts: {why}"),
         }
     }
@@ -77,15 +81,12 @@ fn open_embedding(embedding: &Embedding) -> anyhow::Result<EmbeddingTier> {
     if embedding.model_dir.as_os_str().is_empty() {
         return Ok(EmbeddingTier::Hashed);
     }
-    let settings = ModelSettings {
-        max_tokens: embedding.max_tokens,
-        prefix: embedding.prefix.clone(),
-        kernel: embedding.kernel.parse().context("embedding.kernel")?,
-        ..ModelSettings::default()
-    };
-    match open_model(embedding, &settings) {
+    match open_model(embedding, &model_settings(embedding)?) {
         Ok(model) => {
-            let service = EmbeddingService::start(model, service_settings(embedding));
+            if let Err(why) = heads_of(&*model) {
+                tracing::warn!(why, "texts are screened without the learned heads over their vectors");
+            }
+            let service = EmbeddingService::start(model, &service_settings(embedding));
             Ok(EmbeddingTier::Encoder(Arc::new(service.context("the embedding threads cannot start")?)))
         }
         Err(error) => {
@@ -94,6 +95,34 @@ fn open_embedding(embedding: &Embedding) -> anyhow::Result<EmbeddingTier> {
             Ok(EmbeddingTier::Broken(why.into()))
         }
     }
+}
+
+/// The encoder of `embedding`, without threads around it; `None` if no model directory is named. Errors: it cannot be used.
+pub fn open_encoder(embedding: &Embedding) -> anyhow::Result<Option<Arc<dyn Embedder>>> {
+    if embedding.model_dir.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let shown = || embedding.model_dir.display().to_string();
+    open_model(embedding, &model_settings(embedding)?).map(Some).with_context(shown)
+}
+
+/// The shipped heads, if they belong to `encoder`; else why there are none, in words.
+pub fn heads_of(encoder: &dyn Embedder) -> Result<Arc<SentenceHeads>, String> {
+    let heads = SentenceHeads::shipped().map_err(|error| format!("learned heads off: {error}"))?;
+    if heads.fits(encoder) {
+        Ok(heads)
+    } else {
+        Err(format!("learned heads off: they were trained with {}", heads.encoder))
+    }
+}
+
+fn model_settings(embedding: &Embedding) -> anyhow::Result<ModelSettings> {
+    Ok(ModelSettings {
+        max_tokens: embedding.max_tokens,
+        prefix: embedding.prefix.clone(),
+        kernel: embedding.kernel.parse().context("embedding.kernel")?,
+        ..ModelSettings::default()
+    })
 }
 
 /// Our own encoder, or ONNX Runtime's if its library is named.
@@ -117,6 +146,7 @@ fn service_settings(embedding: &Embedding) -> ServiceSettings {
         workers: NonZeroUsize::new(embedding.threads),
         queue_texts_max: embedding.queue_max_texts,
         batch_texts_max: embedding.batch_max_texts,
+        text_tokens_max: embedding.max_tokens,
         cache_entries_max: NonZeroUsize::new(embedding.cache_max_entries).unwrap_or(one),
         cache_ttl_ms: i64::try_from(embedding.cache_ttl_s.saturating_mul(1000)).unwrap_or(i64::MAX),
         ..ServiceSettings::default()
@@ -170,5 +200,39 @@ impl Thresholds {
     /// That of `project`.
     pub fn of(&self, project: &str) -> f64 {
         self.own.get(project).copied().unwrap_or(self.all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_embedding::{EmbedError, HashedEmbedder, Vector};
+
+    use super::*;
+
+    /// Hashed n-grams under the name of an encoder that nothing was trained with.
+    struct Stranger;
+
+    impl Embedder for Stranger {
+        fn dims(&self) -> usize {
+            384
+        }
+
+        fn version(&self) -> &str {
+            "stranger@00000000/int8"
+        }
+
+        fn embed(&self, texts: &[&str]) -> Result<Vec<Vector>, EmbedError> {
+            HashedEmbedder.embed(texts)
+        }
+    }
+
+    #[test]
+    fn readiness_says_that_heads_are_off_with_another_encoder_and_whose_they_are() {
+        let service = EmbeddingService::start(Arc::new(Stranger), &ServiceSettings::default()).unwrap();
+        let tier = EmbeddingTier::Encoder(Arc::new(service));
+        let said = tier.describe();
+        let expected = "stranger@00000000/int8, learned heads off: they were trained with all-MiniLM-L6-v2@";
+        assert!(said.starts_with(expected), "{said}");
+        assert!(tier.is_well(), "labelled texts are compared all the same");
     }
 }

@@ -196,6 +196,7 @@ fn rebuilt(machine: &Machine, log: &Arc<dyn EventLog>) -> anyhow::Result<()> {
         views,
         screener,
         labels: None,
+        trigger: None,
         observer: Arc::new(Deaf),
         half_life: HALF_LIFE,
         batch_max_bytes: 1 << 20,

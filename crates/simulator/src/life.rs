@@ -116,6 +116,7 @@ impl Machine {
             views: Arc::clone(&views) as Arc<dyn Views>,
             screener: Arc::new(TextScreener::new(&Settings::default())?),
             labels: None,
+            trigger: None,
             observer: Arc::new(Deaf),
             half_life: HALF_LIFE,
             batch_max_bytes: BATCH_MAX_BYTES,

@@ -12,7 +12,9 @@ use tidegate_domain::assessment::{Category, RiskScore};
 use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::filter::{Order, SessionQuery};
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{Assessed, Parked, RiskyPage, SessionPage, Views, ViewsBatch, ViewsError};
+use tidegate_domain::ports::{
+    Assessed, CotAnalyzed, Parked, RiskyPage, SessionPage, Snapshot, Views, ViewsBatch, ViewsError,
+};
 use tidegate_domain::risk::HalfLife;
 use tidegate_domain::session::{Session, SessionKey};
 use tidegate_store_embedded::views::EmbeddedViews;
@@ -166,6 +168,18 @@ impl Views for StormyViews {
         max: usize,
     ) -> Result<RiskyPage, ViewsError> {
         self.views.touched(project, exemplar, from, max).await
+    }
+
+    async fn snapshots(&self, key: &SessionKey, max: usize) -> Result<Vec<Snapshot>, ViewsError> {
+        self.views.snapshots(key, max).await
+    }
+
+    async fn cot_analyses(
+        &self,
+        project: &str,
+        positions: &[Position],
+    ) -> Result<HashMap<Position, CotAnalyzed>, ViewsError> {
+        self.views.cot_analyses(project, positions).await
     }
 
     async fn parked(&self, project: &str, from: Position, max: usize) -> Result<Vec<Parked>, ViewsError> {

@@ -26,6 +26,7 @@ pub async fn inspect(database: &Database) -> Result<Vec<Observation>, DatabaseEr
         seen.push(Observation::of("log.head", "there is no log yet".to_owned(), false));
         return Ok(seen);
     };
+    seen.push(jobs(database).await?);
     let (first, tail, shards): (i64, i64, i16) = (head.get(0), head.get(1), head.get(2));
     seen.push(Observation::of("log.head", format!("positions {first} to {tail}, {shards} shards"), false));
     seen.push(events(database, first, tail).await?);
@@ -58,6 +59,14 @@ pub async fn inspect(database: &Database) -> Result<Vec<Observation>, DatabaseEr
         seen.push(Observation::of("views.shards", detail, false));
     }
     Ok(seen)
+}
+
+/// How many jobs wait or are held, and how many were given up.
+async fn jobs(database: &Database) -> Result<Observation, DatabaseError> {
+    let counts = "SELECT (SELECT count(*) FROM control.jobs), (SELECT count(*) FROM control.dead_jobs)";
+    let row = database.connection().await?.query_one(counts, &[]).await?;
+    let (open, dead): (i64, i64) = (row.get(0), row.get(1));
+    Ok(Observation::of("control.jobs", format!("{open} wait or are held, {dead} in the dead letter"), false))
 }
 
 fn counted(place: &'static str, what: &str, count: i64) -> Observation {

@@ -6,6 +6,7 @@
 pub mod control;
 pub mod database;
 pub mod inspect;
+pub mod jobs;
 pub mod log;
 mod migrations;
 pub mod rates;

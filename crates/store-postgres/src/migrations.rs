@@ -17,7 +17,7 @@ pub(crate) struct Migration {
 }
 
 /// Migration `n` leads from layout `n` to layout `n + 1`.
-pub(crate) const MIGRATIONS: [Migration; 6] = [
+pub(crate) const MIGRATIONS: [Migration; 8] = [
     Migration {
         name: "0001_log",
         is_views: false,
@@ -53,6 +53,18 @@ pub(crate) const MIGRATIONS: [Migration; 6] = [
         is_views: false,
         up: include_str!("../migrations/0006_exemplars.up.sql"),
         down: include_str!("../migrations/0006_exemplars.down.sql"),
+    },
+    Migration {
+        name: "0007_jobs",
+        is_views: false,
+        up: include_str!("../migrations/0007_jobs.up.sql"),
+        down: include_str!("../migrations/0007_jobs.down.sql"),
+    },
+    Migration {
+        name: "0008_analyses",
+        is_views: true,
+        up: include_str!("../migrations/0008_analyses.up.sql"),
+        down: include_str!("../migrations/0008_analyses.down.sql"),
     },
 ];
 

@@ -1,9 +1,10 @@
 //! Trains the weights that ship with screening, and prints what cross-validation says of them.
 //!
-//! `cargo run --release -p tidegate-training --example train -- DATA_DIR MODEL_FILE`
+//! `cargo run --release -p tidegate-training --example train -- DATA_DIR MODEL_FILE [ENCODER_DIR HEADS_FILE]`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use tidegate_embedding::{BertEmbedder, Embedder, KernelChoice, ModelSettings};
 use tidegate_training::CrossValidation;
 use tidegate_training::eval::Report;
 
@@ -11,16 +12,29 @@ use tidegate_training::eval::Report;
 const SEED: u64 = 1;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut args = std::env::args_os().skip(1).map(PathBuf::from);
-    let (Some(data), Some(out)) = (args.next(), args.next()) else {
-        return Err("usage: train DATA_DIR MODEL_FILE".into());
+    let args: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let (data, model, sentence) = match &args[..] {
+        [data, model] => (data, model, None),
+        [data, model, encoder, heads] => (data, model, Some((encoder, heads))),
+        _ => return Err("usage: train DATA_DIR MODEL_FILE [ENCODER_DIR HEADS_FILE]".into()),
     };
-    let (model, validation) = tidegate_training::train(&data, SEED)?;
-    std::fs::write(&out, model.to_bytes())?;
-    print(&validation);
+    let encoder = sentence.map(|(encoder, _)| open(encoder)).transpose()?;
+    let encoder = encoder.as_ref().map(|encoder| encoder as &dyn Embedder);
+    let trained = tidegate_training::train(data, SEED, encoder)?;
+    std::fs::write(model, trained.model.to_bytes())?;
+    print(&trained.validation);
+    if let (Some((_, file)), Some((heads, validation))) = (sentence, trained.sentence) {
+        std::fs::write(file, heads.to_bytes())?;
+        print(&validation);
+    }
     Ok(())
 }
 
+/// The kernel whose vectors are the same on every machine that has AVX2.
+fn open(dir: &Path) -> Result<BertEmbedder, Box<dyn std::error::Error>> {
+    let settings = ModelSettings { kernel: KernelChoice::Avx2, ..ModelSettings::default() };
+    Ok(BertEmbedder::open(dir, &settings)?)
+}
 #[expect(clippy::print_stdout, reason = "an example reports on stdout")]
 fn print(validation: &CrossValidation) {
     println!(

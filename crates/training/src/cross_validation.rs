@@ -1,16 +1,16 @@
 //! Cross-validation: what models say about rows they were not trained on.
 
-use std::path::Path;
 use std::sync::Arc;
 
+use tidegate_domain::assessment::Assessment;
 use tidegate_domain::author::Facts;
-use tidegate_screening::{Head, LANES, Model, Scale, Settings, SettingsError, Table, TextScreener};
+use tidegate_screening::{Calibration, Head, LANES, Margins, Model, Settings, SettingsError, TextScreener};
 
 use crate::data::Row;
 use crate::eval::{Detector, Report, report};
 use crate::folds::{self, FOLDS};
 use crate::heads;
-use crate::train::{Corpus, TrainError, fit};
+use crate::train::{Corpus, fit};
 use crate::tune;
 
 /// A row, and what the model that was not shown it says.
@@ -25,7 +25,9 @@ pub struct OutOfFold {
     /// For each head: above 0 if the row is of what it tells, below 0 if it is not, 0 if nobody decided.
     pub lessons: [i8; LANES],
     /// Margin by head.
-    pub margins: [f64; LANES],
+    pub margins: Margins,
+    /// Its place in the corpus.
+    pub(crate) nth: usize,
     /// The risk score of both tiers.
     pub risk: f64,
 }
@@ -64,7 +66,7 @@ impl CrossValidation {
     ///
     /// Thresholds and calibration of a fold are those of the four others. Sets in the order they were read in.
     pub fn reports(&self) -> Vec<(&'static str, Report)> {
-        let tuned: Vec<Model> = (0..FOLDS).map(|fold| self.tuned_without(fold)).collect();
+        let tuned = self.calibrations();
         let mut sets: Vec<&'static str> = self.rows.iter().map(|row| row.set).collect();
         sets.sort_by_key(|set| heads::SETS.iter().position(|own| own == set));
         sets.dedup();
@@ -88,11 +90,11 @@ impl CrossValidation {
 
     /// How often texts with a probability really are what they are said to be, by head and tenth of probability.
     pub fn reliability(&self) -> Vec<(Head, Vec<Reliability>)> {
-        let tuned: Vec<Model> = (0..FOLDS).map(|fold| self.tuned_without(fold)).collect();
+        let tuned = self.calibrations();
         let of = |head: Head| {
             let mut bins = [(0.0, 0.0, 0_usize); 10];
             for row in self.rows.iter().filter(|row| row.lessons[head as usize] != 0) {
-                let probability = tuned[row.fold].probabilities(&row.margins)[head as usize];
+                let probability = tuned[row.fold][head as usize].probability(row.margins[head as usize]);
                 let bin = &mut bins[((probability * 10.0) as usize).min(9)];
                 bin.0 += probability;
                 bin.1 += f64::from(u8::from(row.lessons[head as usize] > 0));
@@ -126,68 +128,54 @@ impl CrossValidation {
         alarms
     }
 
-    /// Fills in the risk of the rows of `fold`, by the calibrated model that was not shown them.
-    fn assess(&mut self, fold: usize, model: Model) -> Result<(), SettingsError> {
-        let screener = TextScreener::with_model(&Settings::default(), Some(Arc::new(model)))?;
+    /// Fills in the risk of the rows of `fold`: `assess` gives that of a row.
+    pub(crate) fn assess(&mut self, fold: usize, assess: impl Fn(&OutOfFold) -> Assessment) {
         for row in self.rows.iter_mut().filter(|row| row.fold == fold) {
-            row.risk = screener.assess(&row.row.text, &Facts::default()).risk_score.get();
+            row.risk = assess(row).risk_score.get();
         }
-        Ok(())
     }
 
-    /// Calibration and thresholds by the rows of every fold but one; its weights are empty.
-    pub(crate) fn tuned_without(&self, fold: usize) -> Model {
-        let mut model = Model { table: Table::default(), scales: Default::default() };
-        tune::tune(&mut model, &self.rows.iter().filter(|row| row.fold != fold).collect::<Vec<_>>());
-        model
+    /// For each fold calibration and thresholds by the rows of all others.
+    pub(crate) fn calibrations(&self) -> Vec<[Calibration; LANES]> {
+        let without =
+            |fold: usize| -> Vec<&OutOfFold> { self.rows.iter().filter(|row| row.fold != fold).collect() };
+        (0..FOLDS).map(|fold| tune::calibrations(&without(fold))).collect()
     }
 }
 
-/// Five trainings, each on four fifths of the rows in `dir`, and what they say about the rest.
+/// Five trainings, each on four fifths of the rows, and what they say about the rest.
 ///
 /// - Folds are stratified by set and label, and near copies stay together.
 /// - The margins are those of shipped inference, rounded weights and all.
-/// - Errors as [`train`](crate::train).
-pub fn cross_validate(dir: &Path, seed: u64) -> Result<CrossValidation, TrainError> {
-    Ok(run(&Corpus::read(dir)?, seed)?)
-}
-
-pub(crate) fn run(corpus: &Corpus, seed: u64) -> Result<CrossValidation, SettingsError> {
+/// - Result: also the five models, calibrated without the rows they are to judge.
+pub(crate) fn run(corpus: &Corpus, seed: u64) -> Result<(CrossValidation, Vec<Model>), SettingsError> {
     let named: Vec<(&str, &Row)> = corpus.rows.iter().map(|(set, row)| (*set, row)).collect();
     let folds = folds::deal(&named, seed);
     let mut rows = Vec::with_capacity(corpus.rows.len());
     let mut models = Vec::with_capacity(FOLDS);
     for fold in 0..FOLDS {
-        let on: Vec<usize> = (0..folds.len()).filter(|&nth| folds[nth] != fold).collect();
+        let (out, on): (Vec<usize>, Vec<usize>) = (0..folds.len()).partition(|&nth| folds[nth] == fold);
         let model = fit(corpus, &on, seed);
-        let screener = TextScreener::with_model(&Settings::default(), Some(Arc::new(model.clone())))?;
-        for nth in (0..folds.len()).filter(|&nth| folds[nth] == fold) {
+        for (&nth, margins) in out.iter().zip(margins(corpus, &model, &out)?) {
             let (set, row) = &corpus.rows[nth];
-            let margins = screener.margins(&row.text).unwrap_or([0.0; LANES]);
-            rows.push(OutOfFold {
-                set,
-                row: row.clone(),
-                fold,
-                lessons: corpus.lessons[nth],
-                margins,
-                risk: 0.0,
-            });
+            let lessons = corpus.lessons[nth];
+            rows.push(OutOfFold { set, row: row.clone(), fold, lessons, margins, nth, risk: 0.0 });
         }
         models.push(model);
     }
     let mut validation = CrossValidation { rows };
-    for (fold, model) in models.into_iter().enumerate() {
-        let scales = validation.tuned_without(fold).scales;
-        validation.assess(fold, Model { scales: rescaled(&model, scales), ..model })?;
+    let calibrations = validation.calibrations();
+    for (fold, (model, calibrations)) in models.iter_mut().zip(&calibrations).enumerate() {
+        model.calibrate(calibrations);
+        let screener = TextScreener::with_model(&Settings::default(), Some(Arc::new(model.clone())))?;
+        validation.assess(fold, |row| screener.assess(&row.row.text, &Facts::default()));
     }
-    Ok(validation)
+    Ok((validation, models))
 }
 
-/// The units and biases of `model`, with the calibration and thresholds of `tuned`.
-fn rescaled(model: &Model, tuned: [Scale; LANES]) -> [Scale; LANES] {
-    let mut scales = model.scales;
-    for (scale, tuned) in scales.iter_mut().zip(tuned) {
-        (scale.slope, scale.offset, scale.threshold) = (tuned.slope, tuned.offset, tuned.threshold);
-    }
-    scales
+/// What `model` says of the rows `of`.
+pub(crate) fn margins(corpus: &Corpus, model: &Model, of: &[usize]) -> Result<Vec<Margins>, SettingsError> {
+    let screener = TextScreener::with_model(&Settings::default(), Some(Arc::new(model.clone())))?;
+    let margins = |&nth: &usize| screener.margins(&corpus.rows[nth].1.text).unwrap_or([0.0; LANES]);
+    Ok(of.iter().map(margins).collect())
 }

@@ -33,6 +33,18 @@ pub struct Row {
     /// False where the label is a guess.
     #[serde(default = "yes")]
     pub certain: bool,
+    /// Who labelled a session: `hand` for those that were read one by one.
+    #[serde(default)]
+    pub label_by: Option<String>,
+    /// The template of an attack on an agent.
+    #[serde(default)]
+    pub attack_type: Option<String>,
+    /// What an attack on an agent wants it to do.
+    #[serde(default)]
+    pub injection_task: Option<String>,
+    /// What the source said besides.
+    #[serde(default)]
+    pub raw: serde_json::Value,
     /// The turns of a session, in place of a text.
     #[serde(default)]
     pub turns: Vec<Turn>,

@@ -1,6 +1,6 @@
 //! Packing: weights of all heads, rounded to bytes, into the table that ships.
 
-use tidegate_screening::{Block, LANES, Model, Row, Scale, Table};
+use tidegate_screening::{Block, Calibration, LANES, Model, Row, Scale, Table};
 
 use crate::solver::Weights;
 use crate::vocabulary::Vocabulary;
@@ -56,7 +56,11 @@ pub(crate) fn pack(vocabulary: &Vocabulary, heads: &[Weights]) -> Model {
     }
     let mut scales = [Scale::default(); LANES];
     for ((scale, head), unit) in scales.iter_mut().zip(heads).zip(units) {
-        *scale = Scale { unit, bias: head.bias, slope: 1.0, offset: 0.0, threshold: 0.0 };
+        *scale = Scale {
+            unit,
+            bias: head.bias,
+            calibration: Calibration { slope: 1.0, ..Calibration::default() },
+        };
     }
     Model { table, scales }
 }

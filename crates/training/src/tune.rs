@@ -1,22 +1,19 @@
 //! Tuning: probabilities and thresholds, from what models say about rows they were not shown.
 
-use tidegate_screening::{Head, LANES, Model};
+use tidegate_screening::{Calibration, Head, LANES};
 
 use crate::cross_validation::OutOfFold;
 use crate::eval::{Detector, Judged, best_f1};
 use crate::platt;
 
-/// Sets `slope`, `offset` and `threshold` of every head of `model`, by `rows`.
-pub(crate) fn tune(model: &mut Model, rows: &[&OutOfFold]) {
-    for (head, scale) in model.scales.iter_mut().enumerate() {
-        let taught: Vec<Judged> = judged(rows, head, &[]);
-        let curve = platt::fit(&taught);
-        (scale.slope, scale.offset) = (curve.slope, curve.offset);
-    }
-    for head in Head::ALL {
-        model.scales[head as usize].threshold = threshold(head, rows);
-    }
-    tweets(model, rows);
+/// How the margins of every head are to be read, by `rows`.
+pub(crate) fn calibrations(rows: &[&OutOfFold]) -> [Calibration; LANES] {
+    let mut calibrations = Head::ALL.map(|head| {
+        let curve = platt::fit(&judged(rows, head as usize, &[]));
+        Calibration { slope: curve.slope, offset: curve.offset, threshold: threshold(head, rows) }
+    });
+    tweets(&mut calibrations, rows);
+    calibrations
 }
 
 /// Margins of `head` on rows that teach it, of these sets or of all.
@@ -78,7 +75,7 @@ fn both(one: &[Judged], other: &[Judged]) -> f64 {
 const NEIGHBOURS: usize = 15;
 
 /// The two thresholds of the three answers to tweets: by the mean F1 of the answers.
-fn tweets(model: &mut Model, rows: &[&OutOfFold]) {
+fn tweets(calibrations: &mut [Calibration; LANES], rows: &[&OutOfFold]) {
     let tweets: Vec<(usize, [f64; LANES])> = rows
         .iter()
         .filter(|row| row.set == "davidson_tweets")
@@ -103,8 +100,8 @@ fn tweets(model: &mut Model, rows: &[&OutOfFold]) {
             let mean = mean_f1(&confusion);
             if mean > best {
                 best = mean;
-                model.scales[Head::HateTweet as usize].threshold = hate;
-                model.scales[Head::Offensive as usize].threshold = offence;
+                calibrations[Head::HateTweet as usize].threshold = hate;
+                calibrations[Head::Offensive as usize].threshold = offence;
             }
         }
     }

@@ -27,7 +27,7 @@ fn shipped_weights_belong_to_this_code() {
     for set in
         ["hatecheck", "surge_toxicity", "spam_sms", "jailbreak", "injection_indirect", "harmful_intent"]
     {
-        for report in evaluate(&screener, &read_set(&dir, set).unwrap()) {
+        for report in evaluate(&screener, None, &read_set(&dir, set).unwrap()).unwrap() {
             assert!(report.f1 > 0.95, "{set}: {}", report.f1);
             assert!(report.f1_interval.low <= report.f1 && report.f1 <= report.f1_interval.high);
         }

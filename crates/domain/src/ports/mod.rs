@@ -4,9 +4,11 @@
 mod control;
 mod event_log;
 mod feed;
+mod jobs;
 mod outlet;
 mod queue_limits;
 mod rate_limiter;
+mod threat_model;
 mod views;
 mod world;
 
@@ -16,8 +18,13 @@ pub use event_log::{
     QuarantinedRange, Receipt, Retention, Stored,
 };
 pub use feed::Feed;
+pub use jobs::{DeadJob, JobId, JobOutcome, JobStats, Jobs, JobsError, LeasedJob, NewJob, Settled};
 pub use outlet::Outlet;
 pub use queue_limits::QueueLimits;
 pub use rate_limiter::{Bucket, RateLimiter, RateLimiterError, Taken};
-pub use views::{Assessed, Parked, RiskyPage, SessionPage, SessionRow, Views, ViewsBatch, ViewsError};
+pub use threat_model::{ThreatModel, ThreatModelError};
+pub use views::{
+    Assessed, CotAnalyzed, Parked, RiskyPage, SessionPage, SessionRow, Snapshot, Views, ViewsBatch,
+    ViewsError,
+};
 pub use world::{Clock, Entropy};

@@ -5,6 +5,7 @@ use std::error::Error;
 
 use async_trait::async_trait;
 
+use crate::analysis::{Carrier, CotAnalyzedData, Pattern};
 use crate::assessment::{Assessment, Category, RiskScore};
 use crate::author::{AuthorKey, AuthorPast};
 use crate::filter::{Order, SessionCursor, SessionQuery};
@@ -40,6 +41,42 @@ pub struct Parked {
     pub recorded_at: UnixMs,
 }
 
+/// What a session's risk was right after an analysis: a point of its history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The session.
+    pub key: SessionKey,
+    /// Where the analysis lies in the log.
+    pub position: Position,
+    /// When it was recorded.
+    pub at: UnixMs,
+    /// The session's risk right after it.
+    pub session_risk: RiskScore,
+    /// What the analysis itself said.
+    pub risk_score: RiskScore,
+    /// How the session was found to move.
+    pub patterns: Vec<Pattern>,
+    /// Why, in words.
+    pub explanation: String,
+    /// The events that carry it.
+    pub carriers: Vec<Carrier>,
+    /// The last event that was read.
+    pub until: Position,
+    /// Name and version of the model.
+    pub model: String,
+}
+
+/// What was said of a chain of thought.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CotAnalyzed {
+    /// The tenant.
+    pub project: String,
+    /// When the analysis was recorded.
+    pub at: UnixMs,
+    /// What it says, and of which event.
+    pub data: CotAnalyzedData,
+}
+
 /// Everything one batch of the log changes, committed at once.
 #[derive(Clone, Debug, Default)]
 pub struct ViewsBatch {
@@ -51,6 +88,10 @@ pub struct ViewsBatch {
     pub assessed: Vec<Assessed>,
     /// Events that were parked.
     pub parked: Vec<Parked>,
+    /// Sessions' risks after analyses, by position.
+    pub snapshots: Vec<Snapshot>,
+    /// Analyses of chains of thought, in the order of the log; a later one of the same event replaces the one before.
+    pub cot_analyses: Vec<CotAnalyzed>,
     /// First position not yet folded.
     pub checkpoint: Position,
 }
@@ -155,6 +196,16 @@ pub trait Views: Send + Sync {
         from: Position,
         max: usize,
     ) -> Result<RiskyPage, ViewsError>;
+
+    /// The newest `max` snapshots of a session, oldest first.
+    async fn snapshots(&self, key: &SessionKey, max: usize) -> Result<Vec<Snapshot>, ViewsError>;
+
+    /// The analyses of a project's chains of thought at `positions` (at most 1000).
+    async fn cot_analyses(
+        &self,
+        project: &str,
+        positions: &[Position],
+    ) -> Result<HashMap<Position, CotAnalyzed>, ViewsError>;
 
     /// A project's parked events from position `from` on, at most `max`.
     async fn parked(&self, project: &str, from: Position, max: usize) -> Result<Vec<Parked>, ViewsError>;

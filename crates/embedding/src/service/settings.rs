@@ -2,7 +2,6 @@
 
 use std::num::NonZeroUsize;
 use std::thread;
-use std::time::Duration;
 
 use crate::cache::Cache;
 
@@ -11,7 +10,7 @@ use crate::cache::Cache;
 pub struct ServiceSettings {
     /// Worker threads; `None` for one less than the machine has cores, at least one.
     pub workers: Option<NonZeroUsize>,
-    /// Texts that may wait.
+    /// Texts that may wait, whatever time callers have.
     pub queue_texts_max: usize,
     /// Bytes of text that may wait.
     pub queue_bytes_max: usize,
@@ -19,9 +18,8 @@ pub struct ServiceSettings {
     pub batch_texts_max: usize,
     /// Tokens in one batch, estimated as a quarter of the bytes; one text may exceed it alone.
     pub batch_tokens_max: usize,
-    /// How long a text may wait for others to share its batch, while a worker is free. Zero takes what waits
-    /// already: while workers are busy batches gather by themselves, and a lone caller pays nothing.
-    pub gather_max: Duration,
+    /// Tokens that the engine keeps of a text: a longer one costs no more.
+    pub text_tokens_max: usize,
     /// Vectors kept in the cache, some 1.7 KB each at 384 dimensions.
     pub cache_entries_max: NonZeroUsize,
     /// How long a vector is kept, in milliseconds.
@@ -36,7 +34,7 @@ impl Default for ServiceSettings {
             queue_bytes_max: 16 << 20,
             batch_texts_max: 32,
             batch_tokens_max: 512,
-            gather_max: Duration::ZERO,
+            text_tokens_max: 256,
             cache_entries_max: NonZeroUsize::MIN.saturating_add(19_999),
             cache_ttl_ms: Cache::TTL_MS,
         }

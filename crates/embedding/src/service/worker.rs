@@ -10,24 +10,19 @@ use super::batch::Job;
 use super::{Answer, Refused, Shared};
 use crate::vector::Vector;
 
-/// Works until the service stops.
-pub(super) fn run(shared: &Shared) {
-    while let Some(jobs) = next_batch(shared) {
+/// Works until the service stops; `number` tells it from the other workers.
+pub(super) fn run(shared: &Shared, number: usize) {
+    while let Some(jobs) = next_batch(shared, number) {
         embed(shared, &jobs);
+        shared.door().rested(number);
     }
 }
 
-/// Waits for texts, and for more of them while the batch may gather. `None` at the end; may be empty.
-fn next_batch(shared: &Shared) -> Option<Vec<Job>> {
+/// Waits for texts. `None` at the end; may be empty.
+fn next_batch(shared: &Shared, number: usize) -> Option<Vec<Job>> {
     let door = shared.arrived.wait_while(shared.door(), |door| door.is_idle());
     let mut door = door.unwrap_or_else(PoisonError::into_inner);
-    while let Some(until) = door.gathers_until(&shared.settings) {
-        let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
-            break;
-        };
-        door = shared.arrived.wait_timeout(door, left).unwrap_or_else(PoisonError::into_inner).0;
-    }
-    (!door.is_stopped()).then(|| door.take(&shared.settings))
+    (!door.is_stopped()).then(|| door.take(number, Instant::now()))
 }
 
 /// Embeds a batch. If the engine fails on it, each text is tried alone, so that one bad text harms no other (S6).
@@ -56,9 +51,14 @@ fn call(shared: &Shared, jobs: &[Job]) -> Result<Vec<Vector>, String> {
     let texts: Vec<&str> = jobs.iter().map(|job| &*job.text).collect();
     let started = Instant::now();
     let result = catch_unwind(AssertUnwindSafe(|| shared.embedder.embed(&texts)));
-    shared.door().called(started.elapsed().as_micros() as u64);
+    let time = started.elapsed();
+    shared.door().called(time);
     match result {
-        Ok(Ok(vectors)) if vectors.len() == texts.len() => Ok(vectors),
+        Ok(Ok(vectors)) if vectors.len() == texts.len() => {
+            // An engine that fails is quick, and says nothing of its pace.
+            shared.door().measured(jobs.iter().map(|job| job.tokens).sum(), time);
+            Ok(vectors)
+        }
         Ok(Ok(vectors)) => Err(format!("{} vectors for {} texts", vectors.len(), texts.len())),
         Ok(Err(error)) => Err(with_causes(&error)),
         Err(panic) => Err(format!("panicked: {}", message_of(&*panic))),

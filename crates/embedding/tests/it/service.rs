@@ -1,4 +1,5 @@
-//! The laws of the service (S1 to S6), with an engine that a test can hold still.
+//! The laws of the service (S1 to S6), with an engine that a test can hold still. Those of overload (S1, S4, S7) are in
+//! `src/service/tests.rs`.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -61,15 +62,10 @@ impl Embedder for Engine {
 }
 
 fn settings() -> ServiceSettings {
-    ServiceSettings {
-        workers: Some(NonZeroUsize::MIN),
-        queue_texts_max: 4,
-        gather_max: Duration::ZERO,
-        ..ServiceSettings::default()
-    }
+    ServiceSettings { workers: Some(NonZeroUsize::MIN), queue_texts_max: 4, ..ServiceSettings::default() }
 }
 
-fn start(settings: ServiceSettings) -> (Arc<Engine>, Arc<EmbeddingService>) {
+fn start(settings: &ServiceSettings) -> (Arc<Engine>, Arc<EmbeddingService>) {
     let engine = Arc::new(Engine::default());
     let service = EmbeddingService::start(Arc::clone(&engine) as Arc<dyn Embedder>, settings).unwrap();
     (engine, Arc::new(service))
@@ -93,7 +89,7 @@ fn call(
 
 #[test]
 fn s1_queue_is_never_over_its_bound() {
-    let (engine, service) = start(settings());
+    let (engine, service) = start(&settings());
     engine.hold(true);
     let first = call(&service, &["first"]);
     engine.wait_entered(1);
@@ -111,7 +107,7 @@ fn s1_queue_is_never_over_its_bound() {
 
 #[test]
 fn s1_bytes_in_the_queue_are_bounded_too() {
-    let (engine, service) = start(ServiceSettings { queue_bytes_max: 10, ..settings() });
+    let (engine, service) = start(&ServiceSettings { queue_bytes_max: 10, ..settings() });
     engine.hold(true);
     let first = call(&service, &["first"]);
     engine.wait_entered(1);
@@ -126,7 +122,7 @@ fn s1_bytes_in_the_queue_are_bounded_too() {
 
 #[test]
 fn s3_a_text_in_flight_is_embedded_once_for_all() {
-    let (engine, service) = start(settings());
+    let (engine, service) = start(&settings());
     engine.hold(true);
     let first = call(&service, &["same"]);
     engine.wait_entered(1);
@@ -147,11 +143,11 @@ fn s3_a_text_in_flight_is_embedded_once_for_all() {
 
 #[test]
 fn s4_who_waits_too_long_is_let_go_and_its_text_leaves_the_queue() {
-    let (engine, service) = start(settings());
+    let (engine, service) = start(&settings());
     engine.hold(true);
     let first = call(&service, &["first"]);
     engine.wait_entered(1);
-    assert_eq!(service.embed(&["late"], 0, Duration::from_millis(5))[0], Err(Refused::Deadline));
+    assert_eq!(service.embed(&["late"], 0, Duration::from_millis(200))[0], Err(Refused::Deadline));
     let counters = service.counters();
     assert_eq!((counters.queue_depth, counters.abandoned, counters.deadlines), (0, 1, 1));
     assert_eq!(
@@ -166,8 +162,28 @@ fn s4_who_waits_too_long_is_let_go_and_its_text_leaves_the_queue() {
 }
 
 #[test]
+fn who_asks_need_not_wait_and_who_goes_away_leaves_the_queue() {
+    let (engine, service) = start(&settings());
+    engine.hold(true);
+    let first = service.ask(&["first"], 0, LONG);
+    engine.wait_entered(1);
+    let (stays, goes) = (service.ask(&["a", "b"], 0, LONG), service.ask(&["b", "c"], 0, LONG));
+    assert!(!first.is_known() && !stays.is_known());
+    assert_eq!(service.counters().queue_depth, 3);
+    drop(goes);
+    assert_eq!(service.counters().queue_depth, 2, "somebody else waits for b");
+    engine.hold(false);
+    assert!(first.answers()[0].is_ok());
+    assert_eq!(*stays.answers()[1].clone().unwrap(), HashedEmbedder::vector("b"));
+    assert_eq!(*engine.embedded.lock().unwrap(), ["first", "a", "b"]);
+    assert!(service.ask(&["a", "b"], 0, LONG).is_known(), "cached");
+    assert_eq!(service.embed(&["new"], 0, Duration::ZERO)[0], Err(Refused::Deadline));
+    assert!(service.ask(&["new"], 0, Duration::ZERO).is_known(), "without patience nothing is queued");
+}
+
+#[test]
 fn what_waits_already_shares_a_batch() {
-    let (engine, service) = start(settings());
+    let (engine, service) = start(&settings());
     engine.hold(true);
     let first = call(&service, &["first"]);
     engine.wait_entered(1);
@@ -188,7 +204,7 @@ fn what_waits_already_shares_a_batch() {
 
 #[test]
 fn s5_after_a_stop_nobody_waits() {
-    let (engine, service) = start(settings());
+    let (engine, service) = start(&settings());
     engine.hold(true);
     let first = call(&service, &["first"]);
     engine.wait_entered(1);
@@ -208,7 +224,7 @@ fn s5_after_a_stop_nobody_waits() {
 
 #[test]
 fn s6_a_text_that_fails_or_panics_harms_no_other() {
-    let (engine, service) = start(ServiceSettings { queue_texts_max: 9, ..settings() });
+    let (engine, service) = start(&ServiceSettings { queue_texts_max: 9, ..settings() });
     engine.hold(true);
     let first = call(&service, &["first"]);
     engine.wait_entered(1);
@@ -233,7 +249,7 @@ fn s6_a_text_that_fails_or_panics_harms_no_other() {
 
 #[test]
 fn vectors_are_cached_for_their_time_to_live() {
-    let (_, service) = start(ServiceSettings { cache_ttl_ms: 1_000, ..settings() });
+    let (_, service) = start(&ServiceSettings { cache_ttl_ms: 1_000, ..settings() });
     for (now_ms, hits) in [(0, 0), (999, 1), (1_000, 1), (1_999, 2)] {
         assert!(service.embed(&["text"], now_ms, LONG)[0].is_ok());
         assert_eq!(service.counters().hits, hits, "at {now_ms}");
@@ -247,13 +263,11 @@ proptest! {
     fn s2_every_text_gets_its_answer_in_order_and_is_counted_once(
         callers in prop::collection::vec(prop::collection::vec(0_u8..30, 0..40), 1..5),
         workers in 1_usize..4,
-        gather_us in 0_u64..300,
     ) {
-        let (_, service) = start(ServiceSettings {
+        let (_, service) = start(&ServiceSettings {
             workers: NonZeroUsize::new(workers),
             queue_texts_max: 8,
             batch_texts_max: 3,
-            gather_max: Duration::from_micros(gather_us),
             cache_entries_max: NonZeroUsize::new(10).unwrap(),
             ..settings()
         });

@@ -101,7 +101,7 @@ impl<'m> Batch<'m> {
     }
 }
 
-/// The stream of its session; labels of all projects are one.
+/// The stream of its session, of an analysis too; labels of all projects are one.
 fn session(project: u64, event: &Event<'_>) -> Option<u64> {
     if label::is_reserved(&event.event_type) {
         return Some(label::stream());

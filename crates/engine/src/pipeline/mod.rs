@@ -4,8 +4,11 @@
 //! makes an ack wait. A failed commit is tried again with the same batch until it goes through or the pipeline is
 //! stopped: nothing is skipped.
 
+mod analyses;
 mod cache;
 mod fold;
+mod vectors;
+mod wants;
 mod whole_log;
 
 use std::sync::Arc;
@@ -14,16 +17,18 @@ use std::time::{Duration, Instant};
 use tidegate_domain::assessment::{Category, Screener};
 use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{Feed, LogError, Stored, Views, ViewsError};
+use tidegate_domain::ports::{Feed, JobsError, LogError, Stored, Views, ViewsBatch, ViewsError};
 use tidegate_domain::risk::HalfLife;
 use tidegate_domain::session::{Session, SessionKey};
 use tidegate_domain::time::UnixMs;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::analysis::Trigger;
 use crate::labels::{Labels, LabelsError};
 use cache::Cache;
 use fold::{Folded, States};
+use wants::Wants;
 pub use whole_log::WholeLog;
 
 /// Shortest and longest pause before a failed step is tried again.
@@ -84,6 +89,17 @@ enum StepError {
     Views(#[from] ViewsError),
     #[error(transparent)]
     Labels(#[from] LabelsError),
+    #[error(transparent)]
+    Jobs(#[from] JobsError),
+}
+
+/// What a step did.
+#[derive(Default)]
+struct Step {
+    /// Positions it went on.
+    events: u64,
+    /// How long it waited for vectors. The next batch gathered meanwhile.
+    waited: Duration,
 }
 
 /// How long the next batch gathers after one of `events`: the busier, the longer.
@@ -103,6 +119,8 @@ pub struct Parts {
     pub screener: Arc<dyn Screener>,
     /// The labels of the log, which count for the texts after them; `None`: nobody labels.
     pub labels: Option<Arc<Labels>>,
+    /// Asks for analyses of what is folded, before the checkpoint passes it; `None`: nothing is analysed.
+    pub trigger: Option<Arc<Trigger>>,
     /// Hears of each batch.
     pub observer: Arc<dyn Observer>,
     /// How fast session risk fades.
@@ -119,6 +137,8 @@ pub struct Pipeline {
     checkpoint: watch::Sender<Position>,
     /// A commit failed. It may have gone through all the same, so Views are asked before anything is folded again.
     is_unsure: bool,
+    /// When the log was last read, if something was there.
+    read_at: Option<Instant>,
 }
 
 impl Pipeline {
@@ -126,7 +146,7 @@ impl Pipeline {
     pub async fn open(parts: Parts) -> Result<Self, ViewsError> {
         let checkpoint = watch::Sender::new(parts.views.checkpoint().await?);
         let (sessions, authors) = (Cache::new(CACHED_MAX), Cache::new(CACHED_MAX));
-        Ok(Self { parts, sessions, authors, checkpoint, is_unsure: false })
+        Ok(Self { parts, sessions, authors, checkpoint, is_unsure: false, read_at: None })
     }
 
     /// The first position not yet folded, as it moves.
@@ -139,18 +159,19 @@ impl Pipeline {
         let mut pause = RETRY_MIN;
         while !stop.is_cancelled() {
             match self.step().await {
-                Ok(0) => {
+                Ok(Step { events: 0, .. }) => {
                     let from = *self.checkpoint.borrow();
                     tokio::select! {
                         () = self.parts.feed.wait_past(from) => {}
                         () = stop.cancelled() => {}
                     }
                 }
-                Ok(events) => {
+                Ok(Step { events, waited }) => {
                     pause = RETRY_MIN;
-                    if events < SMALL_BATCH_EVENTS {
+                    let gather = gathering(events).saturating_sub(waited);
+                    if events < SMALL_BATCH_EVENTS && !gather.is_zero() {
                         tokio::select! {
-                            () = tokio::time::sleep(gathering(events)) => {}
+                            () = tokio::time::sleep(gather) => {}
                             () = stop.cancelled() => {}
                         }
                     }
@@ -177,27 +198,31 @@ impl Pipeline {
         &mut self,
         mut progress: impl FnMut(Position),
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        while self.step().await? > 0 {
+        while self.step().await?.events > 0 {
             progress(*self.checkpoint.borrow());
         }
         Ok(())
     }
 
-    /// Folds one batch; the number of positions it went on.
-    async fn step(&mut self) -> Result<u64, StepError> {
+    /// Folds one batch.
+    async fn step(&mut self) -> Result<Step, StepError> {
         if self.is_unsure {
             self.checkpoint.send_replace(self.parts.views.checkpoint().await?);
             self.is_unsure = false;
         }
         let from = *self.checkpoint.borrow();
+        // What comes now was not there when the log was last read.
+        let spent = self.read_at.replace(Instant::now()).map_or(Duration::ZERO, |last| last.elapsed());
         let page = self.parts.feed.read(from, self.parts.batch_max_bytes).await?;
         let next = page.next.unwrap_or(from).max(from);
         if next == from {
-            return Ok(0);
+            self.read_at = None;
+            return Ok(Step::default());
         }
         let started = Instant::now();
-        let folded = self.fold(&page.records, next).await?;
+        let (folded, wants) = self.fold(&page.records, next, spent).await?;
         let Folded { batch, mut report } = folded;
+        self.enqueue(&wants, &batch).await?;
         if let Err(error) = self.parts.views.commit(&batch).await {
             // The cache may be ahead of what is committed.
             self.sessions.clear();
@@ -208,13 +233,35 @@ impl Pipeline {
         self.sessions.put(batch.sessions);
         self.authors.put(batch.authors);
         (report.total, report.from, report.next) = (started.elapsed(), from, next);
+        let waited = report.embedding_time.unwrap_or_default();
         self.parts.observer.committed(&report);
         self.checkpoint.send_replace(next);
+        if let Some(trigger) = &self.parts.trigger {
+            trigger.committed();
+        }
         self.parts.feed.folded(next).await;
-        Ok(next.0 - from.0)
+        Ok(Step { events: next.0 - from.0, waited })
     }
 
-    async fn fold(&mut self, records: &[Stored], next: Position) -> Result<Folded, StepError> {
+    /// Jobs first, then the checkpoint: a crash between repeats them under the same keys, and loses none. After an error
+    /// the states are loaded anew, for they hold what is not committed.
+    async fn enqueue(&mut self, wants: &Wants, batch: &ViewsBatch) -> Result<(), StepError> {
+        let Some(trigger) = &self.parts.trigger else { return Ok(()) };
+        let sessions = wants.of_sessions(batch, self.parts.half_life);
+        if let Err(error) = trigger.enqueue(&sessions, &wants.cots).await {
+            self.sessions.clear();
+            self.authors.clear();
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    async fn fold(
+        &mut self,
+        records: &[Stored],
+        next: Position,
+        spent: Duration,
+    ) -> Result<(Folded, Wants), StepError> {
         let Parts { views, screener, labels, half_life, .. } = &self.parts;
         if let Some(labels) = labels {
             labels.catch_up(next).await?;
@@ -225,7 +272,9 @@ impl Pipeline {
         let loaded = (views.load_sessions(&new_sessions).await?, views.load_authors(&new_authors).await?);
         let sessions = self.sessions.take(&decoded.sessions, new_sessions.into_iter().zip(loaded.0));
         let authors = self.authors.take(&decoded.authors, new_authors.into_iter().zip(loaded.1));
-        Ok(fold::fold(decoded, States { sessions, authors }, screener.as_ref(), *half_life, next))
+        let wants = self.parts.trigger.as_ref().map_or_else(Wants::default, |_| Wants::of(&decoded));
+        let states = States { sessions, authors };
+        Ok((fold::fold(decoded, states, screener.as_ref(), *half_life, next, spent), wants))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Lists of events: from the postings of the log, or from the assessments when only risky ones are wanted.
 
+use tidegate_domain::analysis;
 use tidegate_domain::assessment::{Category, RiskScore};
 use tidegate_domain::dedup::stream_hash;
 use tidegate_domain::filter::{EventCursor, EventFilter, Order};
@@ -32,6 +33,11 @@ impl Candidates {
 /// True if the record is one of `project`'s.
 pub(super) fn belongs(stored: &Stored, project: &str) -> bool {
     record::decode(&stored.bytes).is_ok_and(|event| event.project_id == project)
+}
+
+/// True if the record is a chain of thought.
+pub(super) fn is_cot(stored: &Stored) -> bool {
+    record::decode(&stored.bytes).is_ok_and(|event| analysis::is_cot(&event.event_type))
 }
 
 fn admits(filter: &EventFilter, project: &str, stored: &Stored) -> bool {
@@ -87,7 +93,7 @@ impl Query {
                 .into_iter()
                 .filter(|r| r.receipt.position < until && admits(filter, project, r))
                 .collect();
-            let found = self.with_assessments(project, kept).await?;
+            let found = self.with_findings(project, kept).await?;
             for event in found.into_iter().filter(|found| admits_found(filter, found)) {
                 bytes += event.stored.bytes.len();
                 // An event larger than a page gets one to itself.

@@ -7,16 +7,19 @@
 mod events;
 mod sessions;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_domain::filter::EventCursor;
 use tidegate_domain::filter::SessionQuery;
 use tidegate_domain::id::{EventId, Position};
-use tidegate_domain::ports::{Assessed, EventLog, LogError, Parked, SessionPage, Stored, Views, ViewsError};
+use tidegate_domain::ports::{
+    Assessed, CotAnalyzed, EventLog, LogError, Parked, SessionPage, Stored, Views, ViewsError,
+};
 use tidegate_domain::risk::HalfLife;
 use tokio::sync::watch;
 
-pub use sessions::{SessionDetail, Snapshot};
+pub use sessions::{RiskyEvent, SessionDetail};
 
 /// Why a query was not answered. May be retried.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +39,8 @@ pub struct FoundEvent {
     pub stored: Stored,
     /// What screening said; `None` if nothing, or not yet.
     pub assessed: Option<Assessed>,
+    /// What was said of it, if it is a chain of thought; `None` if nothing, or not yet.
+    pub cot_analysis: Option<CotAnalyzed>,
     /// True once the pipeline has folded the event.
     pub is_screened: bool,
 }
@@ -106,7 +111,7 @@ impl Query {
         let own =
             found.into_iter().find(|stored| stored.receipt.id == id && events::belongs(stored, project));
         let Some(stored) = own else { return Ok(None) };
-        Ok(self.with_assessments(project, vec![stored]).await?.pop())
+        Ok(self.with_findings(project, vec![stored]).await?.pop())
     }
 
     /// A page of a project's sessions.
@@ -120,8 +125,9 @@ impl Query {
         Ok(self.views.parked(project, from, max).await?)
     }
 
-    /// The records with their assessments.
-    async fn with_assessments(
+    /// The records with what was derived from them. Cost: one read of Views, and one more if there are chains of thought
+    /// among them.
+    async fn with_findings(
         &self,
         project: &str,
         records: Vec<Stored>,
@@ -129,8 +135,14 @@ impl Query {
         let checkpoint = self.checkpoint();
         let positions: Vec<_> = records.iter().map(|r| r.receipt.position).collect();
         let mut assessed = self.views.assessments(project, &positions).await?;
+        let cots: Vec<_> = records.iter().filter(|r| events::is_cot(r)).map(|r| r.receipt.position).collect();
+        let mut analyzed = match &cots[..] {
+            [] => HashMap::new(),
+            cots => self.views.cot_analyses(project, cots).await?,
+        };
         let found = records.into_iter().map(|stored| FoundEvent {
             assessed: assessed.remove(&stored.receipt.position),
+            cot_analysis: analyzed.remove(&stored.receipt.position),
             is_screened: stored.receipt.position < checkpoint,
             stored,
         });

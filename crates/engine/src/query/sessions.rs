@@ -1,23 +1,25 @@
-//! One session in full: its state and every contribution to its risk.
+//! One session in full: its state, every contribution to its risk, and what analyses did to it.
 
 use tidegate_domain::assessment::{Category, RiskScore};
 use tidegate_domain::dedup::stream_hash;
 use tidegate_domain::event::Event;
 use tidegate_domain::filter::Order;
 use tidegate_domain::id::{EventId, Position};
-use tidegate_domain::ports::SessionRow;
+use tidegate_domain::ports::{SessionRow, Snapshot};
 use tidegate_domain::record;
 use tidegate_domain::session::SessionKey;
 use tidegate_domain::time::UnixMs;
 
 use super::{Query, QueryError};
 
-/// The session's newest events that are looked at for snapshots.
-const SNAPSHOT_EVENTS_MAX: usize = 1000;
+/// The session's newest events that are looked at for contributions.
+const EVENTS_MAX: usize = 1000;
+/// The session's newest snapshots that are shown.
+const SNAPSHOTS_MAX: usize = 100;
 
 /// What one risky event did to its session.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot {
+pub struct RiskyEvent {
     /// The event.
     pub event_id: EventId,
     /// Its position.
@@ -42,9 +44,13 @@ pub struct SessionDetail {
     /// Its state.
     pub row: SessionRow,
     /// Contributions to its risk, oldest first: those among its newest 1000 events.
-    pub snapshots: Vec<Snapshot>,
+    pub contributions: Vec<RiskyEvent>,
     /// True if older events were not looked at.
-    pub is_cut: bool,
+    pub contributions_cut: bool,
+    /// Its risk after each of its newest 100 analyses, oldest first.
+    pub snapshots: Vec<Snapshot>,
+    /// True if there are older ones.
+    pub snapshots_cut: bool,
 }
 
 impl Query {
@@ -59,15 +65,15 @@ impl Query {
         let Some(session) = self.views.session(&key).await? else { return Ok(None) };
         let row = SessionRow { id: id.to_owned(), session };
         let stream = stream_hash(project, Some(id));
-        let page = self.log.find(stream, Position::MAX, Order::Desc, SNAPSHOT_EVENTS_MAX).await?;
+        let page = self.log.find(stream, Position::MAX, Order::Desc, EVENTS_MAX).await?;
         let of_session =
             |event: &Event<'_>| event.project_id == project && event.session_id.as_deref() == Some(id);
         let records =
             page.records.into_iter().filter(|r| record::decode(&r.bytes).is_ok_and(|e| of_session(&e)));
-        let found = self.with_assessments(project, records.collect()).await?;
+        let found = self.with_findings(project, records.collect()).await?;
         let half_life = self.half_life();
         let total = row.session.evidence.amount_at(now, half_life);
-        let mut snapshots: Vec<_> = found
+        let mut contributions: Vec<_> = found
             .into_iter()
             .filter_map(|found| {
                 let (receipt, assessed) = (found.stored.receipt, found.assessed?);
@@ -77,7 +83,7 @@ impl Query {
                     at: receipt.recorded_at,
                 };
                 let share = if total > 0.0 { (left.amount_at(now, half_life) / total).min(1.0) } else { 0.0 };
-                Some(Snapshot {
+                Some(RiskyEvent {
                     event_id: receipt.id,
                     position: receipt.position,
                     recorded_at: receipt.recorded_at,
@@ -94,7 +100,11 @@ impl Query {
                 })
             })
             .collect();
-        snapshots.reverse();
-        Ok(Some(SessionDetail { row, snapshots, is_cut: page.next.is_some() }))
+        contributions.reverse();
+        let mut snapshots = self.views.snapshots(&key, SNAPSHOTS_MAX + 1).await?;
+        let snapshots_cut = snapshots.len() > SNAPSHOTS_MAX;
+        snapshots.drain(..snapshots.len().saturating_sub(SNAPSHOTS_MAX));
+        let contributions_cut = page.next.is_some();
+        Ok(Some(SessionDetail { row, contributions, contributions_cut, snapshots, snapshots_cut }))
     }
 }

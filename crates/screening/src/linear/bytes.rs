@@ -15,7 +15,7 @@
 use twox_hash::XxHash3_64;
 
 use super::table::{BUCKETS, WAYS};
-use super::{Block, LANES, Model, Scale, Table};
+use super::{Block, Calibration, LANES, Model, Scale, Table};
 
 const MAGIC: [u8; 8] = *b"TGLINEAR";
 const FORMAT: u32 = 1;
@@ -29,7 +29,7 @@ const HASH_AT: usize = ROWS_AT + BUCKETS * WAYS * LANES;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
     /// Cut short, too long, or something else altogether.
-    #[error("a model has {want} bytes, these are {found}", want = HASH_AT + 8)]
+    #[error("{found} bytes are not the length of a model")]
     Length {
         /// How many there are.
         found: usize,
@@ -50,9 +50,8 @@ impl Model {
         bytes.extend(FORMAT.to_le_bytes());
         bytes.extend((LANES as u32).to_le_bytes());
         for scale in &self.scales {
-            for number in
-                scale.unit.into_iter().chain([scale.bias, scale.slope, scale.offset, scale.threshold])
-            {
+            let Calibration { slope, offset, threshold } = scale.calibration;
+            for number in scale.unit.into_iter().chain([scale.bias, slope, offset, threshold]) {
                 bytes.extend(number.to_le_bytes());
             }
         }
@@ -96,9 +95,11 @@ fn scales(numbers: &[f64]) -> [Scale; LANES] {
         Scale {
             unit: std::array::from_fn(number),
             bias: number(Block::COUNT),
-            slope: number(Block::COUNT + 1),
-            offset: number(Block::COUNT + 2),
-            threshold: number(Block::COUNT + 3),
+            calibration: Calibration {
+                slope: number(Block::COUNT + 1),
+                offset: number(Block::COUNT + 2),
+                threshold: number(Block::COUNT + 3),
+            },
         }
     };
     std::array::from_fn(scale)

@@ -7,6 +7,7 @@
 //! Source: Weinberger et al. (2009), Feature Hashing for Large Scale Multitask Learning.
 
 mod bytes;
+mod calibration;
 pub(crate) mod features;
 mod head;
 mod stance;
@@ -15,6 +16,8 @@ mod table;
 use std::sync::{Arc, LazyLock};
 
 pub use bytes::ModelError;
+pub use calibration::Calibration;
+pub(crate) use calibration::probabilities;
 pub use features::Block;
 pub use head::{Head, LANES};
 pub use table::{Row, Table};
@@ -27,19 +30,15 @@ use crate::normal::{Normal, Word};
 /// The margins of one text, by head.
 pub type Margins = [f64; LANES];
 
-/// What turns whole sums into the margin of a head, and that into a probability.
+/// What turns whole sums into the margin of a head, and how that is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Scale {
     /// Margin of one unit, by block.
     pub unit: [f64; Block::COUNT],
     /// Margin of a text without features.
     pub bias: f64,
-    /// `1 / (1 + exp(-(slope * margin + offset)))` is the probability.
-    pub slope: f64,
-    /// See `slope`.
-    pub offset: f64,
-    /// The margin from which on the head says yes, where it has to say yes or no.
-    pub threshold: f64,
+    /// How the margin is read.
+    pub calibration: Calibration,
 }
 
 /// Trained weights.
@@ -102,13 +101,16 @@ impl Model {
         heavy.into_iter().map(|words| heaviest(words, normal)).collect()
     }
 
-    /// The probability that belongs to each margin: Platt's.
-    pub fn probabilities(&self, margins: &Margins) -> [f64; LANES] {
-        let mut probabilities = [0.0; LANES];
-        for ((probability, &margin), scale) in probabilities.iter_mut().zip(margins).zip(&self.scales) {
-            *probability = 1.0 / (1.0 + libm::exp(-(scale.slope * margin + scale.offset)));
+    /// From now on the margins are read as `calibrations` say.
+    pub fn calibrate(&mut self, calibrations: &[Calibration; LANES]) {
+        for (scale, calibration) in self.scales.iter_mut().zip(calibrations) {
+            scale.calibration = *calibration;
         }
-        probabilities
+    }
+
+    /// How the margins of every head are read.
+    pub fn calibrations(&self) -> [Calibration; LANES] {
+        self.scales.each_ref().map(|scale| scale.calibration)
     }
 }
 

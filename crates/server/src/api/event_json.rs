@@ -2,12 +2,14 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidegate_domain::assessment::{Assessment, CategoryScore, Flag, RiskScore, SimilarExemplar};
+use tidegate_domain::assessment::{Assessment, CategoryScore, Flag, RiskScore, SimilarExemplar, Span};
 use tidegate_domain::event::{Event, Reference};
 use tidegate_domain::record;
 use tidegate_domain::time::UnixMs;
 use tidegate_engine::query::FoundEvent;
 use utoipa::ToSchema;
+
+use super::cot_json::CotAnalysisJson;
 
 /// One event with all that is known of it.
 #[derive(Serialize, ToSchema)]
@@ -54,6 +56,9 @@ pub struct EventJson<'e> {
     context: Box<RawValue>,
     /// `null` until the event was screened.
     assessment: Option<AssessmentJson>,
+    /// Of a chain of thought, once it was analysed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cot_analysis: Option<CotAnalysisJson<'e>>,
 }
 
 /// `{id, type}`.
@@ -165,15 +170,21 @@ impl From<&SimilarExemplar> for SimilarExemplarJson {
 
 impl FlagJson {
     fn new(flag: &Flag, content: &str) -> Self {
-        let chars = |end: usize| content.get(..end).map_or(0, |before| before.chars().count());
-        let spans =
-            flag.spans.iter().map(|s| SpanJson { start: chars(s.start), end: chars(s.end) }).collect();
+        let spans = flag.spans.iter().map(|span| SpanJson::new(*span, content)).collect();
         Self {
             reason: tidegate_screening::reason(&flag.code).unwrap_or("a rule of another version fired"),
             code: flag.code.clone().into_owned(),
             weight: flag.weight,
             spans,
         }
+    }
+}
+
+impl SpanJson {
+    /// `span`, in bytes of `content`, in characters.
+    pub fn new(span: Span, content: &str) -> Self {
+        let chars = |end: usize| content.get(..end).map_or(0, |before| before.chars().count());
+        Self { start: chars(span.start), end: chars(span.end) }
     }
 }
 
@@ -231,5 +242,6 @@ fn view<'e>(found: &'e FoundEvent, event: &'e Event<'_>, model_version: &str) ->
         recorded_at: receipt.recorded_at,
         context: context(event)?,
         assessment: assessment.map(|a| AssessmentJson::new(a, content, model_version)),
+        cot_analysis: found.cot_analysis.as_ref().map(|analyzed| CotAnalysisJson::new(analyzed, content)),
     })
 }

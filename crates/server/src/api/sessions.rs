@@ -12,8 +12,10 @@ use tidegate_domain::filter::{Order, SessionCursor, SessionQuery, SessionSort};
 use tidegate_domain::ports::SessionRow;
 use tidegate_domain::risk::HalfLife;
 use tidegate_domain::time::UnixMs;
-use tidegate_engine::query::{SessionDetail, Snapshot};
+use tidegate_engine::query::{RiskyEvent, SessionDetail};
 use utoipa::ToSchema;
+
+use super::session_analysis_json::{SnapshotJson, VerdictJson};
 
 use crate::app::App;
 use crate::http::Problem;
@@ -36,7 +38,7 @@ pub struct SessionJson {
     current_risk_score: f64,
     /// The highest risk it ever had.
     peak_risk_score: f64,
-    /// Flags of its risky events.
+    /// Flags of its risky events, and patterns that analyses found.
     current_patterns: Vec<String>,
     event_count: u64,
     event_count_by_type: BTreeMap<String, u64>,
@@ -46,18 +48,27 @@ pub struct SessionJson {
     first_activity_at: UnixMs,
     #[schema(value_type = String, format = DateTime)]
     last_activity_at: UnixMs,
-    /// In the detail only: each contribution to the risk, oldest first, among the newest 1000 events.
+    /// In the detail only: what the newest analysis of the session said; absent before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    analysis: Option<VerdictJson>,
+    /// In the detail only: the risk after each of the newest 100 analyses, oldest first.
     #[serde(skip_serializing_if = "Option::is_none")]
     risk_snapshots: Option<Vec<SnapshotJson>>,
-    /// In the detail only: true if older events were not looked at for snapshots.
+    /// In the detail only: true if there are older snapshots.
     #[serde(skip_serializing_if = "Option::is_none")]
     risk_snapshots_cut: Option<bool>,
+    /// In the detail only: each contribution to the risk, oldest first, among the newest 1000 events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contributions: Option<Vec<ContributionJson>>,
+    /// In the detail only: true if older events were not looked at for contributions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contributions_cut: Option<bool>,
 }
 
 /// What one event did to its session's risk.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct SnapshotJson {
+pub struct ContributionJson {
     event_id: String,
     position: u64,
     #[schema(value_type = String, format = DateTime)]
@@ -108,29 +119,32 @@ impl SessionJson {
             created_at: session.created_at,
             first_activity_at: session.first_activity_at,
             last_activity_at: session.last_activity_at,
+            analysis: None,
             risk_snapshots: None,
             risk_snapshots_cut: None,
+            contributions: None,
+            contributions_cut: None,
         }
     }
 }
 
-impl From<Snapshot> for SnapshotJson {
-    fn from(snapshot: Snapshot) -> Self {
+impl From<RiskyEvent> for ContributionJson {
+    fn from(event: RiskyEvent) -> Self {
         Self {
-            event_id: snapshot.event_id.to_string(),
-            position: snapshot.position.0,
-            created_at: snapshot.recorded_at,
-            risk_score: rounded(snapshot.session_risk.get()),
-            event_risk_score: snapshot.event_risk.get(),
-            category: snapshot.category.name(),
-            patterns: snapshot.patterns,
-            contribution: rounded(snapshot.share),
+            event_id: event.event_id.to_string(),
+            position: event.position.0,
+            created_at: event.recorded_at,
+            risk_score: rounded(event.session_risk.get()),
+            event_risk_score: event.event_risk.get(),
+            category: event.category.name(),
+            patterns: event.patterns,
+            contribution: rounded(event.share),
         }
     }
 }
 
 /// Six digits say all that a risk can say, and read better than seventeen.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
 
@@ -203,7 +217,7 @@ fn session_query(app: &App, uri: &Uri) -> Result<(SessionQuery, Option<String>),
     Ok((SessionQuery { min_risk, max_risk, patterns, sort, order, after, limit, now }, notice))
 }
 
-/// One session, with each contribution to its risk.
+/// One session, with each contribution to its risk and what analyses said of it.
 #[utoipa::path(
     get, path = "/v1/sessions/{id}", operation_id = "getSession", tag = "sessions",
     params(("id" = String, Path, description = "A sessionId")),
@@ -226,9 +240,15 @@ pub async fn one(
     let Path(id) = id.map_err(|_| not_found())?;
     let now = app.clock.now();
     let detail = app.query.session(caller.project(), &id, now).await?.ok_or_else(not_found)?;
-    let SessionDetail { row, snapshots, is_cut } = detail;
-    let mut session = SessionJson::new(caller.project(), row, now, app.query.half_life());
-    session.risk_snapshots = Some(snapshots.into_iter().map(SnapshotJson::from).collect());
-    session.risk_snapshots_cut = Some(is_cut);
+    let SessionDetail { row, contributions, contributions_cut, snapshots, snapshots_cut } = detail;
+    let analysis = row.session.verdict.clone().map(VerdictJson::from);
+    let session = SessionJson {
+        analysis,
+        risk_snapshots: Some(snapshots.into_iter().map(SnapshotJson::from).collect()),
+        risk_snapshots_cut: Some(snapshots_cut),
+        contributions: Some(contributions.into_iter().map(ContributionJson::from).collect()),
+        contributions_cut: Some(contributions_cut),
+        ..SessionJson::new(caller.project(), row, now, app.query.half_life())
+    };
     Ok(Json(OneSession { session }))
 }

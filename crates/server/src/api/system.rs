@@ -84,6 +84,7 @@ async fn checks(app: &App) -> Vec<Check> {
         ),
         check("pipeline", true, format!("{lag} events behind")),
         check("screening", true, app.screener.version().to_owned()),
+        check("analysis", true, app.analyses.describe()),
         Check {
             name: "embedding",
             ok: app.embedding.is_well(),
@@ -99,10 +100,14 @@ async fn checks(app: &App) -> Vec<Check> {
     responses((status = 200, description = "Prometheus text format 0.0.4", body = String, content_type = "text/plain")),
 )]
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
-    prometheus_text(&app)
+    prometheus_text(&app).await
 }
 
-fn prometheus_text(app: &App) -> Response {
+async fn prometheus_text(app: &App) -> Response {
+    // A store that does not answer leaves the gauges of jobs as they were.
+    if let Ok(stats) = app.jobs.stats(app.clock.now()).await {
+        app.metrics.jobs(&stats, app.clock.now());
+    }
     let text = app.metrics.prometheus(&app.gauges());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
@@ -118,7 +123,7 @@ pub async fn metrics_json(State(app): State<Arc<App>>, headers: HeaderMap) -> Re
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
     let scraper = ["text/plain", "application/openmetrics-text"].iter().any(|media| accept.contains(media));
     if scraper && !accept.contains("json") {
-        return prometheus_text(&app);
+        return prometheus_text(&app).await;
     }
     Json(app.metrics.snapshot(&app.gauges(), &app.config)).into_response()
 }

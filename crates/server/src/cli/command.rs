@@ -43,6 +43,8 @@ pub(super) enum Command {
     Import(import::Args),
     /// Follow events as they are screened. Example: tidegate tail --min-risk 0.3
     Tail(tail::Args),
+    /// Count, pause and resume jobs, and retry those that failed for good. Example: tidegate jobs stats
+    Jobs(JobsArgs),
     /// Make, list, rotate and revoke API keys. Example: tidegate key create --project shop --scopes ingest
     Key(KeyArgs),
     /// Derive the views again from the log. Example: tidegate rebuild --check
@@ -116,6 +118,48 @@ pub(super) struct ConfigArgs {
 pub(super) enum ConfigAction {
     /// Print every setting, its value and where it came from
     Print(JsonArgs),
+}
+
+/// What to do with jobs.
+#[derive(Args, Debug)]
+pub(super) struct JobsArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub(super) action: JobsAction,
+}
+
+/// What to do with jobs.
+#[derive(Subcommand, Debug)]
+pub(super) enum JobsAction {
+    /// Count jobs by kind and state
+    Stats(JsonArgs),
+    /// Let no worker take jobs of a kind; those at hand are finished
+    Pause {
+        /// For example session_analysis
+        kind: String,
+    },
+    /// Let workers take jobs of a kind again
+    Resume {
+        /// For example session_analysis
+        kind: String,
+    },
+    /// List a project's jobs that failed for good
+    Dead {
+        /// The project
+        #[arg(long)]
+        project: String,
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a project's dead jobs another chance: one of them, or all
+    Retry {
+        /// The project
+        #[arg(long)]
+        project: String,
+        /// The job's id; all if absent
+        id: Option<u64>,
+    },
 }
 
 /// What to do with keys.

@@ -15,7 +15,7 @@ use tidegate_store_postgres::inspect::Observation;
 use super::out;
 use crate::config::Config;
 use crate::run::SERVER_FILE;
-use crate::stores::{CONTROL_FILE, LOG_DIR, RESTORE_MARK, VIEWS_FILE, inspect_postgres};
+use crate::stores::{CONTROL_FILE, JOBS_FILE, LOG_DIR, RESTORE_MARK, VIEWS_FILE, inspect_postgres};
 
 const LOCK_FILE: &str = "LOCK";
 
@@ -82,6 +82,7 @@ fn findings(dir: &Path) -> anyhow::Result<Vec<Finding>> {
     }
     findings.extend(views(dir, end, is_running));
     findings.push(control(dir, end));
+    findings.push(jobs(dir, end));
     findings.extend(others(dir, is_running)?);
     Ok(findings)
 }
@@ -130,6 +131,28 @@ fn control(dir: &Path, log_end: Position) -> Finding {
     }
 }
 
+fn jobs(dir: &Path, log_end: Position) -> Finding {
+    const LOST: &str = "jobs that waited and the dead letter are lost with it: a session is analysed at its next event, a \
+        chain of thought that waited is not";
+    let path = dir.join(JOBS_FILE);
+    if let Err(orphan) = integrity::refuse_orphan(&path) {
+        return Finding::new(Severity::Blocking, JOBS_FILE, format!("{orphan}; {LOST}"));
+    }
+    if log_end > Position::default() && !path.metadata().is_ok_and(|file| file.len() > 0) {
+        let detail =
+            format!("missing or empty, though the log holds events; a start makes a new one. {LOST}");
+        return Finding::new(Severity::Note, JOBS_FILE, detail);
+    }
+    match database(dir, JOBS_FILE) {
+        Ok(fine) => fine,
+        Err(problem) => {
+            let detail =
+                format!("{problem}; move it away with its -wal, and a start makes a new one. {LOST}");
+            Finding::new(Severity::Blocking, JOBS_FILE, detail)
+        }
+    }
+}
+
 /// How a database is, or what is wrong with it.
 fn database(dir: &Path, name: &str) -> Result<Finding, String> {
     match integrity::check(&dir.join(name)) {
@@ -155,6 +178,7 @@ fn other(name: &str, is_running: bool) -> Option<Finding> {
     let detail = if [LOCK_FILE, LOG_DIR].contains(&name)
         || is_of(name, VIEWS_FILE)
         || is_of(name, CONTROL_FILE)
+        || is_of(name, JOBS_FILE)
     {
         return None;
     } else if name == SERVER_FILE {

@@ -9,6 +9,7 @@ mod eval;
 mod health;
 pub mod import;
 mod interrupt;
+mod jobs;
 mod key;
 mod out;
 pub mod print;
@@ -61,7 +62,7 @@ fn run(command: Command, loaded: Loaded) -> anyhow::Result<()> {
             out::say(&crate::http::router::openapi().to_pretty_json()?);
             return Ok(());
         }
-        Command::Eval(args) => return eval::run(&args),
+        Command::Eval(args) => return eval::run(&args, &loaded.config.embedding),
         Command::Train(args) => return train::run(&args),
         command => command,
     };
@@ -81,6 +82,7 @@ async fn dispatch(command: Command, config: Config) -> anyhow::Result<()> {
         Command::Serve(_) => serve::run(config).await,
         Command::Import(args) => Box::pin(import::run(args, config)).await,
         Command::Tail(args) => tail::run(args, config).await,
+        Command::Jobs(args) => jobs::run(args.action, &config).await,
         Command::Key(args) => key::run(args.action, &config).await,
         Command::Rebuild(args) => Box::pin(rebuild::run(&args, &config)).await,
         Command::Backup(args) => backup::run_backup(&args, &config).await,

@@ -2,6 +2,8 @@
 
 /// Every alias and the key it sets. A key has at most one alias; `default.toml` names it in the key's comment.
 pub(super) const ALIASES: &[(&str, &str)] = &[
+    ("ANALYSIS_STRATEGY", "analysis.strategy"),
+    ("ANTHROPIC_API_KEY", "anthropic.api_key"),
     ("API_KEYS", "access.static_keys"),
     ("BACKPRESSURE_ENABLED", "intake.backpressure_enabled"),
     ("BACKPRESSURE_THRESHOLD", "intake.backpressure_threshold"),
@@ -10,17 +12,25 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("DEDUP_WINDOW_SECONDS", "intake.dedup_window_s"),
     ("DEVICE", "embedding.device"),
     ("EMBEDDING_CACHE_TTL", "embedding.cache_ttl_s"),
+    ("ENABLE_COT_ANALYSIS", "analysis.cot_enabled"),
+    ("ENABLE_SESSION_ANALYSIS", "analysis.session_enabled"),
     ("LOG_LEVEL", "telemetry.log_level"),
     ("MAX_CONTENT_LENGTH", "event.moderation_content_max_chars"),
+    ("MAX_EVENTS_TO_ANALYZE", "analysis.events_max"),
     ("MAX_QUEUE_DEPTH", "intake.queue_depth_max"),
     ("MIN_CONTENT_LENGTH", "intake.moderation_content_min_chars"),
     ("MODEL_BATCH_SIZE", "embedding.batch_max_texts"),
+    ("OPENAI_API_KEY", "openai.api_key"),
+    ("OPENAI_BASE_URL", "openai.base_url"),
+    ("OPENAI_MODEL", "openai.model"),
+    ("OPENAI_TIMEOUT", "openai.timeout_ms"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
     ("OTEL_TRACES_SAMPLER_ARG", "telemetry.otlp_sample_ratio"),
     ("REDIS_URL", "transport.url"),
     ("REQUIRE_AUTHOR", "intake.moderation_require_author"),
     ("SCREENING_MODEL", "embedding.model_dir"),
     ("SCREENING_THRESHOLD", "screening.threshold"),
+    ("THREAT_MODEL_PROVIDER", "analysis.models"),
 ];
 
 const PREFIX: &str = "TIDEGATE_";

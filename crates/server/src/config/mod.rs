@@ -13,26 +13,29 @@
 
 mod address;
 mod aliases;
+mod analysis;
 mod error;
 mod layers;
 mod network;
 mod print;
 mod scalar;
-mod secret;
 mod sections;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod vendor;
 
 use std::ffi::OsString;
 use std::path::Path;
 
 pub use address::Address;
+pub use analysis::{Analysis, Jobs, ProjectAnalysis, Strategy};
 pub use error::ConfigError;
 pub use layers::Origin;
 pub use network::Network;
-pub use secret::Secret;
 pub use sections::*;
+pub use tidegate_domain::secret::Secret;
+pub use vendor::Vendor;
 
 use layers::{Layers, Origins};
 

@@ -8,7 +8,7 @@ use tidegate_domain::id::ProjectId;
 use tidegate_domain::limits::EventLimits;
 use tidegate_engine::intake::MaskRule;
 
-use super::{Address, Network, Secret};
+use super::{Address, Analysis, Jobs, Network, Secret, Vendor};
 
 /// All settings. There is no global one: whoever needs a section is handed it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,6 +36,14 @@ pub struct Config {
     pub screening: Screening,
     /// Likeness of texts.
     pub embedding: Embedding,
+    /// Work that is slow, or may fail.
+    pub jobs: Jobs,
+    /// Sessions and chains of thought, read as a whole.
+    pub analysis: Analysis,
+    /// OpenAI, or who speaks like it.
+    pub openai: Vendor,
+    /// Anthropic, or who speaks like it.
+    pub anthropic: Vendor,
     /// What is masked before it is kept.
     pub masking: Masking,
     /// Live readers.
@@ -288,6 +296,8 @@ pub struct Embedding {
     pub queue_max_texts: usize,
     /// How long an answer is waited for.
     pub timeout_ms: u64,
+    /// How much later a request is answered for which there was no room or no time.
+    pub refused_pause_ms: u64,
     /// Vectors kept.
     pub cache_max_entries: usize,
     /// How long a vector is kept.

@@ -88,6 +88,9 @@ fn every_alias_sets_its_key() {
             Value::Float(_) => "0.25".into(),
             Value::String(_) if *key == "transport.url" => "redis://cache:6379".into(),
             Value::String(_) if *key == "store.url" => "postgres://me@database/tidegate".into(),
+            Value::String(_) if name == "base_url" => "http://localhost:11434/v1".into(),
+            Value::String(_) if name == "strategy" => "sync".into(),
+            Value::Array(_) if *key == "analysis.models" => "mock".into(),
             Value::String(_) if name == "otlp_endpoint" => "http://localhost:4318".into(),
             // Refused without a library for it; what an alias sets is seen by the refusal's origin.
             Value::String(_) if name == "device" => {
@@ -101,7 +104,10 @@ fn every_alias_sets_its_key() {
         let loaded = with_env(&[(alias, &text)]).unwrap();
         assert_eq!(loaded.origin(key).unwrap().to_string(), format!("env {alias}"));
         let default = shown(&load(Sources::default()).unwrap())[section][name]["value"].clone();
-        assert_ne!(shown(&loaded)[section][name]["value"], default, "{alias}");
+        // A secret is shown the same whether it is set or not.
+        if name != "api_key" {
+            assert_ne!(shown(&loaded)[section][name]["value"], default, "{alias}");
+        }
     }
 }
 

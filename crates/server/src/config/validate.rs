@@ -7,14 +7,16 @@ use std::hash::Hash;
 use tidegate_domain::assessment::Category;
 use tidegate_embedding::KernelChoice;
 use tidegate_engine::intake::RegexMask;
+use tidegate_providers::settings::Api;
 use tidegate_screening::Settings;
 use toml::Value;
 
 use super::layers::Origins;
 use super::{
-    Access, Address, Config, ConfigError, Device, Embedding, Masking, Origin, Role, Screening, Server,
-    Telemetry, print,
+    Access, Address, Analysis, Config, ConfigError, Device, Embedding, Masking, Origin, Role, Screening,
+    Server, Telemetry, Vendor, print,
 };
+use crate::analysis::MODEL_NAMES;
 use crate::otlp::Endpoint;
 use crate::screening::of_project;
 
@@ -28,6 +30,20 @@ const MAY_BE_ZERO: &[&str] = &[
     "server.connections_per_address_max",
     "server.connection_max_requests",
     "embedding.threads",
+    "analysis.coalesce_ms",
+    "analysis.session_interval_min_ms",
+];
+
+/// Calls and prices may be 0, in any section.
+const MAY_BE_ZERO_UNITS: [&str; 2] = ["calls_per_minute", "_microusd_per_mtok"];
+
+/// Numbers with a fraction that are no share above 0 and up to 1: their range.
+const RANGES: &[(&str, f64, f64)] = &[
+    ("analysis.sample_ratio", 0.0, 1.0),
+    ("analysis.sample_risk_min", 0.0, 1.0),
+    // Negative: the model's own way.
+    ("openai.temperature", -1.0, 2.0),
+    ("anthropic.temperature", -1.0, 1.0),
 ];
 
 /// Rates and bursts may be 0, and have a largest value: a bucket counts whole microseconds.
@@ -52,6 +68,8 @@ const LARGEST: &[(&str, i64)] = &[
     ("embedding.max_tokens", 512),
     // Kept in 15 bits.
     ("store.shards", 1024),
+    // So many records of a session are looked up at once.
+    ("analysis.events_max", 1000),
 ];
 
 /// Largest values by unit, so that no sum with a time and no product with a unit overflows: 100 years, a day, 2^40.
@@ -71,6 +89,7 @@ const AT_MOST: &[(&str, &str)] = &[
     ("intake.moderation_content_min_chars", "event.moderation_content_max_chars"),
     ("query.page_default", "query.page_max"),
     ("query.page_max", "query.scan_max_records"),
+    ("jobs.backoff_min_ms", "jobs.backoff_max_ms"),
 ];
 
 /// A value that cannot work: its key, the value, and the rule it breaks.
@@ -107,6 +126,9 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
         .or_else(|| categories("screening.categories_off", &config.screening.categories_off))
         .or_else(|| projects(&config.screening))
         .or_else(|| embedding(&config.embedding))
+        .or_else(|| analysis(&config.analysis))
+        .or_else(|| vendor("openai", Api::Openai, &config.openai))
+        .or_else(|| vendor("anthropic", Api::Anthropic, &config.anthropic))
         .or_else(|| masking(&config.masking))
         .or_else(|| keys(&config.access))
         .or_else(|| collector(&config.telemetry));
@@ -123,12 +145,19 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
 fn out_of_range(key: &str, value: &Value) -> Option<Broken> {
     match *value {
         Value::Integer(number) => {
-            let may_be_zero = MAY_BE_ZERO.contains(&key) || RATE_LIMIT.iter().any(|unit| key.ends_with(unit));
+            let has_unit = |units: &[&str]| units.iter().any(|unit| key.ends_with(unit));
+            let may_be_zero =
+                MAY_BE_ZERO.contains(&key) || has_unit(&RATE_LIMIT) || has_unit(&MAY_BE_ZERO_UNITS);
             let min = i64::from(!may_be_zero);
             let own = LARGEST.iter().find(|(name, _)| *name == key);
             let of_unit = LARGEST_OF_UNIT.iter().find(|(unit, _)| key.ends_with(unit));
             let max = own.or(of_unit).map_or(i64::MAX, |(_, max)| *max);
             let fits = (min..=max).contains(&number);
+            (!fits).then(|| Broken::new(key, number.to_string(), format!("must be {min} to {max}")))
+        }
+        Value::Float(number) if RANGES.iter().any(|(name, ..)| *name == key) => {
+            let (_, min, max) = RANGES.iter().find(|(name, ..)| *name == key)?;
+            let fits = (*min..=*max).contains(&number);
             (!fits).then(|| Broken::new(key, number.to_string(), format!("must be {min} to {max}")))
         }
         Value::Float(share) => {
@@ -230,6 +259,49 @@ fn projects(screening: &Screening) -> Option<Broken> {
             .or_else(|| categories(key, &own.categories_off))
             .or_else(|| of_project(screening, own).check().err().map(|fault| named(fault.to_string())))
     })
+}
+
+/// Who analyses, and what single projects have instead.
+fn analysis(analysis: &Analysis) -> Option<Broken> {
+    if analysis.models.is_empty() {
+        return Some(Broken::new("analysis.models", "[]", "needs at least one model"));
+    }
+    let unknown = |key: &str, names: &[String]| {
+        let name = names.iter().find(|name| !MODEL_NAMES.contains(&name.as_str()))?;
+        Some(Broken::new(key, name.as_str(), format!("expected one of {}", MODEL_NAMES.join(", "))))
+    };
+    let key = "analysis.projects";
+    if let Some(twice) = first_repeated(analysis.projects.iter().map(|own| own.project.as_str())) {
+        return Some(Broken::new(key, twice, "a project is listed twice"));
+    }
+    unknown("analysis.models", &analysis.models)
+        .or_else(|| unknown("analysis.session_models", &analysis.session_models))
+        .or_else(|| unknown("analysis.cot_models", &analysis.cot_models))
+        .or_else(|| {
+            analysis.projects.iter().find_map(|own| {
+                let named = |rule: String| Broken::new(key, own.project.as_str(), rule);
+                let ratio = own.sample_ratio.filter(|ratio| !(0.0..=1.0).contains(ratio));
+                let events = own.events_max.filter(|events| !(1..=1000).contains(events));
+                ratio
+                    .map(|ratio| named(format!("sample_ratio {ratio} must be 0 to 1")))
+                    .or_else(|| events.map(|events| named(format!("events_max {events} must be 1 to 1000"))))
+                    .or_else(|| unknown(key, &own.session_models))
+                    .or_else(|| unknown(key, &own.cot_models))
+            })
+        })
+}
+
+/// A vendor as whoever calls it will take it.
+fn vendor(section: &str, api: Api, vendor: &Vendor) -> Option<Broken> {
+    let settings = match vendor.settings(api) {
+        Ok(settings) => settings,
+        Err(fault) => {
+            let key = format!("{section}.base_url");
+            return Some(Broken::new(&key, vendor.base_url.as_str(), fault));
+        }
+    };
+    let fault = settings.check().err()?;
+    Some(Broken::new(&format!("{section}.{}", fault.key), "", fault.rule))
 }
 
 /// What the embedding tier can be told.

@@ -1,6 +1,7 @@
 //! What every door does with a body: split it into events, judge each, append the good ones in one batch.
 
 use axum::http::StatusCode;
+use tidegate_domain::analysis;
 use tidegate_domain::draft::{FieldReader, MEMBERS_MAX, RawFields};
 use tidegate_domain::event::Event;
 use tidegate_domain::fault::FieldError;
@@ -97,6 +98,10 @@ fn read<'a>(
     match parsed {
         Some((event, _)) if label::is_reserved(&event.event_type) => {
             let detail = "this type is the server's own: label an event with POST /v1/events/{id}/label";
+            Err(vec![FieldError::new("/type", "reserved", detail)])
+        }
+        Some((event, _)) if analysis::is_reserved(&event.event_type) => {
+            let detail = "this type is the server's own: it holds what an analysis found";
             Err(vec![FieldError::new("/type", "reserved", detail)])
         }
         Some(parsed) if reader.errors.is_empty() => Ok(parsed),

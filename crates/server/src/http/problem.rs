@@ -5,7 +5,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidegate_domain::fault::FieldError;
-use tidegate_domain::ports::{AppendError, ControlError, LogError, ViewsError};
+use tidegate_domain::ports::{AppendError, ControlError, JobsError, LogError, ViewsError};
 use tidegate_engine::labelling::LabellingError;
 use tidegate_engine::labels::LabelsError;
 use tidegate_engine::query::QueryError;
@@ -293,6 +293,12 @@ impl From<LogError> for Problem {
 impl From<ViewsError> for Problem {
     fn from(error: ViewsError) -> Self {
         QueryError::from(error).into()
+    }
+}
+
+impl From<JobsError> for Problem {
+    fn from(error: JobsError) -> Self {
+        Self::unavailable(error.0.as_ref(), "the jobs' store is unavailable")
     }
 }
 

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::Problem;
 use super::observe::Observe;
-use crate::api::{events, exemplars, quarantine, screen, sessions, similar, stream, system};
+use crate::api::{events, exemplars, jobs, quarantine, screen, sessions, similar, stream, system};
 use crate::app::App;
 use crate::config::Role;
 use crate::doors::{chat, moderation};
@@ -67,6 +67,8 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::one))
         .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::retry))
+        .routes(routes!(jobs::stats))
 }
 
 /// The OpenAPI document of all routes.

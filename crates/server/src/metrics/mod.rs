@@ -1,5 +1,6 @@
 //! Metrics: seed 002's names, and ours. Labels are bounded: a client cannot make the registry grow.
 
+mod analysis;
 mod embedding;
 mod freshness;
 mod labels;
@@ -12,18 +13,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 use tidegate_domain::assessment::Category;
 use tidegate_domain::fault::FieldError;
-use tidegate_domain::ports::{Clock, Deleted};
+use tidegate_domain::ports::{Clock, Deleted, JobStats};
 use tidegate_domain::time::UnixMs;
 use tidegate_engine::pipeline::{BatchReport, Observer};
 
 use crate::doors::Verdict;
 use crate::otlp::Tracer;
 use crate::screening::EmbeddingTier;
+use analysis::AnalysisMetrics;
+pub use analysis::AnalysisObserver;
 use embedding::EmbeddingMetrics;
 use freshness::Freshness;
 use labels::Bounded;
@@ -53,6 +56,7 @@ pub struct Metrics {
     risk_score: Histogram,
     embedding: EmbeddingMetrics,
     screening: ScreeningMetrics,
+    analysis: AnalysisMetrics,
     folded: IntCounter,
     parked: IntCounter,
     commit: Histogram,
@@ -120,6 +124,7 @@ impl Metrics {
             )?,
             embedding: EmbeddingMetrics::new(&make)?,
             screening: ScreeningMetrics::new(&make)?,
+            analysis: AnalysisMetrics::new(&make)?,
             folded: make.counter("pipeline_events_total", "Events folded into views.")?,
             parked: make.counter("pipeline_parked_total", "Events parked in quarantine.")?,
             commit: make.histogram(
@@ -150,6 +155,7 @@ impl Metrics {
                 "http_request_duration_seconds",
                 "Time to an answer.",
                 &REQUEST_BOUNDS_S,
+                &["route"],
             )?,
             queue_depth: make.gauge("events_queue_depth", "Events waiting for the log.")?,
             queue_bytes: make.gauge("events_queue_bytes", "Bytes waiting for the log.")?,
@@ -270,6 +276,11 @@ impl Metrics {
         self.connections_refused.inc();
     }
 
+    /// Brings the gauges of jobs to what their store says at `now`.
+    pub fn jobs(&self, stats: &[JobStats], now: UnixMs) {
+        self.analysis.read(stats, now);
+    }
+
     /// The collector took spans.
     pub fn spans_sent(&self, spans: u64) {
         self.spans_sent.inc_by(spans);
@@ -381,9 +392,21 @@ impl Make {
         Ok(histogram)
     }
 
-    fn histograms(&self, name: &str, help: &str, bounds: &[f64]) -> prometheus::Result<HistogramVec> {
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+        let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(gauges.clone()))?;
+        Ok(gauges)
+    }
+
+    fn histograms(
+        &self,
+        name: &str,
+        help: &str,
+        bounds: &[f64],
+        labels: &[&str],
+    ) -> prometheus::Result<HistogramVec> {
         let opts = HistogramOpts::new(name, help).buckets(bounds.to_vec());
-        let histograms = HistogramVec::new(opts, &["route"])?;
+        let histograms = HistogramVec::new(opts, labels)?;
         self.0.register(Box::new(histograms.clone()))?;
         Ok(histograms)
     }

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tidegate_domain::ports::{AppendError, Appended, Clock, Deleted, Entropy};
+use tidegate_engine::analysis::Report as AnalysisReport;
 use tidegate_engine::pipeline::BatchReport;
 use tokio::sync::mpsc;
 
@@ -133,6 +134,13 @@ impl Tracer {
         let root = if links.is_empty() { self.root() } else { Some(self.begin(self.ids.trace(), None)) };
         if let Some(root) = root {
             self.end(span::of_batch(&root.begun(report.total), report, &links));
+        }
+    }
+
+    /// An analysis ended just now.
+    pub fn analysis(&self, report: &AnalysisReport<'_>) {
+        if let Some(root) = self.root() {
+            self.end(span::of_analysis(&root.begun(report.took), report));
         }
     }
 

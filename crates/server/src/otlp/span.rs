@@ -6,6 +6,7 @@ use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode as SpanStatus;
 use opentelemetry_proto::tonic::trace::v1::{Span, Status};
 use tidegate_domain::ports::{AppendError, Appended, Deleted};
+use tidegate_engine::analysis::Report as AnalysisReport;
 use tidegate_engine::pipeline::BatchReport;
 
 use super::{OpenSpan, SpanContext, nanoseconds};
@@ -120,6 +121,19 @@ pub(super) fn of_batch(open: &OpenSpan, report: &BatchReport, links: &[SpanConte
     Span { links, ..ended(open, "pipeline.batch", SpanKind::Internal, attributes) }
 }
 
+pub(super) fn of_analysis(open: &OpenSpan, report: &AnalysisReport<'_>) -> Span {
+    let attributes = vec![
+        text("gen_ai.provider.name", report.provider),
+        text("gen_ai.response.model", report.model),
+        number("gen_ai.usage.input_tokens", report.usage.input_tokens),
+        number("gen_ai.usage.output_tokens", report.usage.output_tokens),
+        text("tidegate.analysis.outcome", report.outcome),
+        number("tidegate.analysis.cost_microusd", report.usage.cost_microusd),
+    ];
+    let span = ended(open, format!("analysis.{}", report.kind.name()), SpanKind::Internal, attributes);
+    if matches!(report.outcome, "failed" | "refused") { failed(span, report.outcome) } else { span }
+}
+
 pub(super) fn of_retention(open: &OpenSpan, deleted: &Deleted) -> Span {
     let attributes = vec![
         number("tidegate.retention.segments", deleted.segments as u64),
@@ -130,10 +144,40 @@ pub(super) fn of_retention(open: &OpenSpan, deleted: &Deleted) -> Span {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
+
+    use tidegate_domain::analysis::{AnalysisKind, Usage};
 
     use super::super::{SpanId, TraceId};
     use super::*;
+
+    #[test]
+    fn an_analysis_says_who_answered_at_what_price_and_busy_is_no_error() {
+        let context = SpanContext { trace_id: TraceId([1; 16]), span_id: SpanId([2; 8]) };
+        let open = OpenSpan { context, parent: None, start_unix_ns: 5, since: Instant::now() };
+        let span = |outcome| {
+            let usage = Usage { input_tokens: 900, output_tokens: 80, cost_microusd: 77 };
+            let (provider, model, took) = ("openai", "rules-1", Duration::from_millis(3));
+            of_analysis(
+                &open,
+                &AnalysisReport { kind: AnalysisKind::Cot, provider, model, outcome, took, usage },
+            )
+        };
+        let answered = span("fallback");
+        assert_eq!((answered.name.as_str(), &answered.status), ("analysis.cot", &None));
+        for attribute in [
+            text("gen_ai.provider.name", "openai"),
+            text("gen_ai.response.model", "rules-1"),
+            number("gen_ai.usage.input_tokens", 900),
+            number("gen_ai.usage.output_tokens", 80),
+            text("tidegate.analysis.outcome", "fallback"),
+            number("tidegate.analysis.cost_microusd", 77),
+        ] {
+            assert!(answered.attributes.contains(&attribute), "{attribute:?}");
+        }
+        assert!(span("failed").status.is_some() && span("refused").status.is_some());
+        assert_eq!(span("busy").status, None);
+    }
 
     #[test]
     fn only_our_own_failures_are_errors_and_no_method_is_a_clients_invention() {

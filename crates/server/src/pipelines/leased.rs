@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::{Folding, PipelineThread};
+use super::{Background, Folding};
 use crate::metrics::Metrics;
 use crate::stores::PostgresStores;
 use crate::transport::Streams;
@@ -36,7 +36,7 @@ pub struct Worker {
 
 /// What runs for a lease.
 struct Held {
-    pipeline: PipelineThread,
+    pipeline: Background,
     /// Ends when dropped.
     _router: JoinSet<()>,
 }
@@ -141,7 +141,7 @@ impl Worker {
         if let Some(routes) = self.folding.router(lease.shard, log, views, &pipeline) {
             router.spawn(routes.run());
         }
-        Ok(Held { pipeline: PipelineThread::start(pipeline)?, _router: router })
+        Ok(Held { pipeline: Background::pipeline(pipeline)?, _router: router })
     }
 
     async fn give_up_last(&mut self) {

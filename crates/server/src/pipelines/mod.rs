@@ -13,6 +13,7 @@ use tidegate_domain::assessment::Screener;
 use tidegate_domain::id::{Position, Shard};
 use tidegate_domain::ports::{Entropy, Feed, Views};
 use tidegate_domain::risk::HalfLife;
+use tidegate_engine::analysis::Trigger;
 use tidegate_engine::labels::Labels;
 use tidegate_engine::pipeline::{Observer, Parts, Pipeline, WholeLog};
 use tokio::sync::watch;
@@ -28,7 +29,7 @@ use router::Router;
 
 pub use follow::follow_checkpoint;
 pub use leased::Worker;
-pub use thread::PipelineThread;
+pub use thread::Background;
 pub use whole::open as open_whole;
 
 /// What every pipeline of a process folds with.
@@ -38,6 +39,8 @@ pub struct Folding {
     pub screener: Arc<dyn Screener>,
     /// The labels of the log.
     pub labels: Arc<Labels>,
+    /// Asks for analyses; `None` where nothing is analysed.
+    pub trigger: Option<Arc<Trigger>>,
     /// Hears of each batch.
     pub observer: Arc<dyn Observer>,
     /// How fast session risk fades.
@@ -60,6 +63,7 @@ impl Folding {
             views,
             screener: Arc::clone(&self.screener),
             labels: Some(Arc::clone(&self.labels)),
+            trigger: self.trigger.clone(),
             observer: Arc::clone(&self.observer),
             half_life: self.half_life,
             batch_max_bytes: self.batch_max_bytes,
@@ -89,7 +93,7 @@ impl Folding {
 
 /// The pipelines of a process, if it runs any.
 pub struct Pipelines {
-    whole: Option<PipelineThread>,
+    whole: Option<Background>,
     checkpoint: watch::Receiver<Position>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -115,7 +119,7 @@ impl Pipelines {
                 {
                     tasks.spawn(until(stop.clone(), router.run()));
                 }
-                (is_folding.then(|| PipelineThread::start(pipeline)).transpose()?, checkpoint)
+                (is_folding.then(|| Background::pipeline(pipeline)).transpose()?, checkpoint)
             }
             Stores::Postgres(stores) => {
                 if let Some(publisher) = folding.streams.as_ref().and_then(|s| s.publisher(config, all)) {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidegate_domain::analysis::is_reserved;
 use tidegate_domain::assessment::RiskScore;
 use tidegate_domain::id::{Position, Shard};
 use tidegate_domain::ports::{Assessed, Feed, LogError, Stored, Views, ViewsError};
@@ -97,11 +98,14 @@ impl Router {
     async fn routed(&self, records: Vec<Stored>) -> Result<Vec<Routed>, StepError> {
         let mut assessed = self.assessments(&records).await?;
         let events = records.into_iter().filter_map(|stored| {
-            let found =
-                FoundEvent { assessed: assessed.remove(&stored.receipt.position), is_screened: true, stored };
-            // What cannot be read was parked by the pipeline.
+            let assessed = assessed.remove(&stored.receipt.position);
+            // A chain of thought is analysed after it was folded.
+            let found = FoundEvent { assessed, cot_analysis: None, is_screened: true, stored };
+            // What cannot be read was parked by the pipeline; what the server itself says of events is none to review.
+            let read =
+                record::decode(&found.stored.bytes).ok().filter(|read| !is_reserved(&read.event_type))?;
+            let threshold = self.thresholds.of(&read.project_id);
             let event = event_json::render(&found, &self.model_version)?;
-            let threshold = self.thresholds.of(&record::decode(&found.stored.bytes).ok()?.project_id);
             let risk = found.assessed.as_ref().map_or(RiskScore::ZERO, |a| a.assessment.risk_score);
             Some(Routed {
                 event_id: found.stored.receipt.id,

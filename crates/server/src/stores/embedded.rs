@@ -9,6 +9,7 @@ use tidegate_domain::id::Position;
 use tidegate_domain::ports::EventLog;
 use tidegate_store_embedded::control::EmbeddedControl;
 use tidegate_store_embedded::disk::{RealDisk, make_dir};
+use tidegate_store_embedded::jobs::EmbeddedJobs;
 use tidegate_store_embedded::lock::DirectoryLock;
 use tidegate_store_embedded::log::{LogConfig, SegmentLog};
 use tidegate_store_embedded::views::EmbeddedViews;
@@ -24,6 +25,8 @@ pub const LOG_DIR: &str = "log";
 pub const VIEWS_FILE: &str = "views.sqlite";
 /// The file of Control inside the data directory.
 pub const CONTROL_FILE: &str = "control.sqlite";
+/// The file of jobs inside the data directory.
+pub const JOBS_FILE: &str = "jobs.sqlite";
 
 /// An empty file that says that a restore into the directory is not finished.
 pub(crate) const RESTORE_MARK: &str = "restore.unfinished";
@@ -36,6 +39,8 @@ pub struct EmbeddedStores {
     pub views: Arc<EmbeddedViews>,
     /// Projects and keys.
     pub control: Arc<EmbeddedControl>,
+    /// Work to be done.
+    pub jobs: Arc<EmbeddedJobs>,
     _lock: DirectoryLock,
 }
 
@@ -60,7 +65,11 @@ pub fn open(config: &Config, screener: &dyn Screener) -> anyhow::Result<Embedded
     let views = EmbeddedViews::open_for(&views, half_life(config), &version, log.tail())
         .context("views cannot be opened")?;
     let control = open_control(&dir.join(CONTROL_FILE), log.tail())?;
-    Ok(EmbeddedStores { log: Arc::new(log), views: Arc::new(views), control: Arc::new(control), _lock: lock })
+    let jobs = EmbeddedJobs::open(&dir.join(JOBS_FILE)).context("jobs cannot be opened")?;
+    // The directory's lock says that nobody else runs jobs.
+    jobs.end_leases().context("jobs cannot be opened")?;
+    let (views, control, jobs) = (Arc::new(views), Arc::new(control), Arc::new(jobs));
+    Ok(EmbeddedStores { log: Arc::new(log), views, control, jobs, _lock: lock })
 }
 
 /// Opens Control; a new one beside a log with events means that keys were lost, which must not pass in silence.
@@ -81,6 +90,13 @@ pub(super) fn open_control_beside(dir: &Path) -> anyhow::Result<EmbeddedControl>
     make_dir(dir).with_context(|| format!("data directory {}", dir.display()))?;
     refuse_half_restored(dir)?;
     EmbeddedControl::open(&dir.join(CONTROL_FILE)).context("control cannot be opened")
+}
+
+/// Jobs of a data directory that a server may be running on.
+pub(super) fn open_jobs_beside(dir: &Path) -> anyhow::Result<EmbeddedJobs> {
+    make_dir(dir).with_context(|| format!("data directory {}", dir.display()))?;
+    refuse_half_restored(dir)?;
+    EmbeddedJobs::open(&dir.join(JOBS_FILE)).context("jobs cannot be opened")
 }
 
 /// Errors: `tidegate restore` works on `dir`, or did not finish.

@@ -6,14 +6,16 @@ mod postgres;
 use std::sync::Arc;
 
 use tidegate_domain::assessment::Screener;
-use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, QueueLimits, RateLimiter, Views};
+use tidegate_domain::ports::{Clock, Control, Entropy, EventLog, Jobs, QueueLimits, RateLimiter, Views};
 use tidegate_store_embedded::rates::EmbeddedRateLimiter;
 use tidegate_store_postgres::rates::PostgresRateLimiter;
 
 use crate::clock::{SystemClock, SystemEntropy};
 use crate::config::Config;
 
-pub use embedded::{CONTROL_FILE, EmbeddedStores, LOG_DIR, VIEWS_FILE, log_config, open as open_embedded};
+pub use embedded::{
+    CONTROL_FILE, EmbeddedStores, JOBS_FILE, LOG_DIR, VIEWS_FILE, log_config, open as open_embedded,
+};
 pub(crate) use embedded::{RESTORE_MARK, refuse_half_restored};
 pub(crate) use postgres::connect;
 pub use postgres::{PostgresStores, inspect as inspect_postgres, open as open_postgres};
@@ -26,6 +28,8 @@ pub struct Ports {
     pub views: Arc<dyn Views>,
     /// Projects and keys.
     pub control: Arc<dyn Control>,
+    /// Work to be done.
+    pub jobs: Arc<dyn Jobs>,
     /// Counts requests.
     pub rate_limiter: Arc<dyn RateLimiter>,
     /// Time.
@@ -58,6 +62,10 @@ impl Stores {
             Self::Embedded(stores) => (stores.log.clone(), stores.views.clone(), stores.control.clone()),
             Self::Postgres(stores) => (stores.log.clone(), stores.views.clone(), stores.control.clone()),
         };
+        let jobs: Arc<dyn Jobs> = match self {
+            Self::Embedded(stores) => stores.jobs.clone(),
+            Self::Postgres(stores) => stores.jobs.clone(),
+        };
         let clock = Arc::new(SystemClock);
         let rate_limiter: Arc<dyn RateLimiter> = match self {
             Self::Embedded(_) => {
@@ -65,7 +73,7 @@ impl Stores {
             }
             Self::Postgres(stores) => Arc::new(PostgresRateLimiter::new(stores.database.clone())),
         };
-        Ports { log, views, control, rate_limiter, clock, entropy: Arc::new(SystemEntropy) }
+        Ports { log, views, control, jobs, rate_limiter, clock, entropy: Arc::new(SystemEntropy) }
     }
 
     /// What they are, for people: no password.
@@ -106,5 +114,14 @@ pub async fn open_control(config: &Config) -> anyhow::Result<Arc<dyn Control>> {
         embedded::open_control_beside(&config.server.data_dir).map(|control| Arc::new(control) as _)
     } else {
         postgres::open_control(config).await.map(|control| Arc::new(control) as _)
+    }
+}
+
+/// Jobs alone, for commands that work beside a server.
+pub async fn open_jobs(config: &Config) -> anyhow::Result<Arc<dyn Jobs>> {
+    if config.store.url.is_empty() {
+        embedded::open_jobs_beside(&config.server.data_dir).map(|jobs| Arc::new(jobs) as _)
+    } else {
+        postgres::open_jobs(config).await.map(|jobs| Arc::new(jobs) as _)
     }
 }

@@ -8,6 +8,7 @@ use tidegate_domain::assessment::Screener;
 use tidegate_store_postgres::control::PostgresControl;
 use tidegate_store_postgres::database::{Database, DatabaseConfig};
 use tidegate_store_postgres::inspect::Observation;
+use tidegate_store_postgres::jobs::PostgresJobs;
 use tidegate_store_postgres::log::{LogConfig, PostgresLog};
 use tidegate_store_postgres::views::PostgresViews;
 
@@ -27,6 +28,8 @@ pub struct PostgresStores {
     pub views: Arc<PostgresViews>,
     /// Projects and keys.
     pub control: Arc<PostgresControl>,
+    /// Work to be done.
+    pub jobs: Arc<PostgresJobs>,
 }
 
 /// How the log is kept.
@@ -66,13 +69,20 @@ pub async fn open(config: &Config, screener: &dyn Screener) -> anyhow::Result<Po
     let views = PostgresViews::open(database.clone(), log.shards(), half_life(config), &version)
         .await
         .context("views cannot be opened")?;
-    let control = PostgresControl::new(database.clone());
-    Ok(PostgresStores { database, log: Arc::new(log), views: Arc::new(views), control: Arc::new(control) })
+    let (log, views) = (Arc::new(log), Arc::new(views));
+    let control = Arc::new(PostgresControl::new(database.clone()));
+    let jobs = Arc::new(PostgresJobs::new(database.clone()));
+    Ok(PostgresStores { database, log, views, control, jobs })
 }
 
 /// Projects and keys alone.
 pub(super) async fn open_control(config: &Config) -> anyhow::Result<PostgresControl> {
     Ok(PostgresControl::new(connect(config).await?))
+}
+
+/// Jobs alone.
+pub(super) async fn open_jobs(config: &Config) -> anyhow::Result<PostgresJobs> {
+    Ok(PostgresJobs::new(connect(config).await?))
 }
 
 /// Looks the database over; it is not migrated for that.

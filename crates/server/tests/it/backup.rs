@@ -17,7 +17,7 @@ use crate::support::child::{ChildServer, Serve};
 use crate::support::client::Client;
 use crate::support::command::{make_key, run, say, tidegate};
 use crate::support::patience::eventually;
-use crate::support::server::{TestServer, start, start_with};
+use crate::support::server::{TestServer, start, start_analysing, start_with};
 use crate::support::{INSULT, store, walk};
 
 /// A folder for backups and what is restored from them.
@@ -193,6 +193,35 @@ async fn views_fold_to_what_they_were() {
     assert_eq!(sessions(&server).await, expected);
     server.stop().await;
     assert!(say(&dir, &["rebuild", "--check", "--json"]).contains(r#""equal":true"#));
+}
+
+/// Analyses are events, so they are in the backup; jobs are not, and a restored server asks anew when a session goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn analyses_come_back_without_their_jobs_and_go_on() {
+    let shelf = Shelf::new();
+    let mut server = start_analysing(|_| {}).await;
+    let message = || json!({"type": "message.user", "sessionId": "s", "content": INSULT});
+    let analysed = async |client: &Client, until: &Value| {
+        eventually("it is analysed", async || {
+            let analysis = &client.read("/v1/sessions/s").await["session"]["analysis"];
+            (analysis["until"] == *until).then(|| analysis.clone())
+        })
+        .await
+    };
+    let stored = server.store(message()).await;
+    server.caught_up().await;
+    let expected = analysed(&server, &stored["position"]).await;
+    let file = shelf.path("backup");
+    save(server.data_dir(), &file);
+    server.stop().await;
+    let dir = shelf.data("restored");
+    restore(&file, &dir, &[]);
+    let server = Serve::dev(&dir).set("ANALYSIS__SESSION_ENABLED", true).start().await;
+    server.post("/v1/events?wait=screened").json(&json!({"type": "note"})).send().await.ok();
+    assert_eq!(analysed(&server, &stored["position"]).await, expected);
+    let next = server.store(message()).await;
+    analysed(&server, &next["position"]).await;
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

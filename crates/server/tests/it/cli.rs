@@ -158,6 +158,7 @@ async fn doctor_looks_a_database_over_and_names_damage() {
     let sound = doctor();
     assert_eq!(sound.code, Some(0), "{}{}", sound.stdout, sound.stderr);
     assert!(sound.stdout.contains("20 events, none missing, all checksums right"), "{}", sound.stdout);
+    assert!(sound.stdout.contains("wait or are held, 0 in the dead letter"), "{}", sound.stdout);
     for (damage, place, said) in [
         ("UPDATE log.events SET record = record || 'x' WHERE position = 7", "log.events", "1 have wrong"),
         ("DELETE FROM log.events WHERE position IN (3, 19)", "log.events", "2 events are missing"),

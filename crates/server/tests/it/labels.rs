@@ -118,9 +118,9 @@ async fn labels_outlive_a_restart_and_a_rebuild_derives_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_types_of_labels_are_the_servers_own() {
+async fn the_types_of_labels_and_analyses_are_the_servers_own() {
     let server = start().await;
-    for kind in ["label.added", "label.removed"] {
+    for kind in ["label.added", "label.removed", "session.analyzed", "cot.analyzed"] {
         let answer = server.post("/v1/events").json(&json!({"type": kind, "data": {}})).send().await;
         answer.problem(422, "invalid-event");
         assert_eq!(answer.first_error(), ("/type".into(), "reserved".into()));

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod analysis;
 mod back_pressure;
 mod backup;
 mod bad_input;

@@ -19,7 +19,10 @@ async fn health_and_readiness_say_how_the_server_is() {
     let ready = server.read("/ready").await;
     assert_eq!(ready["status"], "ready");
     let names = walk::texts(ready["checks"].as_array().unwrap(), "/name");
-    assert_eq!(names, ["draining", "log", "log_integrity", "views", "pipeline", "screening", "embedding"]);
+    assert_eq!(
+        names,
+        ["draining", "log", "log_integrity", "views", "pipeline", "screening", "analysis", "embedding"]
+    );
     assert!(
         ready["checks"]
             .as_array()

@@ -132,10 +132,15 @@ async fn a_session_lists_each_contribution_to_its_risk() {
     );
     assert_eq!(session["eventCount"], 3);
     assert_eq!(session["eventCountByType"], json!({"message.user": 2, "cot": 1}));
-    let snapshots = session["riskSnapshots"].as_array().unwrap();
+    let snapshots = session["contributions"].as_array().unwrap();
     let categories = walk::texts(snapshots, "/category");
     assert_eq!(categories, ["TARGETED_HARASSMENT", "SPAM"], "oldest first; what is LOW_RISK leaves no trace");
-    assert_eq!(session["riskSnapshotsCut"], false);
+    assert_eq!(session["contributionsCut"], false);
+    assert_eq!(
+        (&session["riskSnapshots"], session.get("analysis")),
+        (&json!([]), None),
+        "nothing was analysed"
+    );
     // Noisy-or of the two: 1 - (1 - risk of the insult)(1 - risk of SPAM).
     let insult = snapshots[0]["eventRiskScore"].as_f64().unwrap();
     let spam = snapshots[1]["eventRiskScore"].as_f64().unwrap();
@@ -217,7 +222,7 @@ async fn what_is_absent_is_404_and_what_is_empty_is_an_empty_page() {
     }
     assert_eq!(server.read("/v1/events").await, json!({"events": []}));
     assert_eq!(server.read("/v1/sessions").await, json!({"sessions": [], "total": 0}));
-    assert_eq!(server.read("/v1/quarantine").await, json!({"quarantine": []}));
+    assert_eq!(server.read("/v1/quarantine").await, json!({"quarantine": [], "jobs": []}));
     // The right place with another checksum is not the event.
     let receipt = server.store(json!({"type": "a"})).await;
     let id = receipt["eventId"].as_str().unwrap();
@@ -241,7 +246,7 @@ async fn session_risk_fades_with_time() {
     let faded = faded.await;
     let peak = faded["peakRiskScore"].as_f64().unwrap();
     assert!(peak >= first, "what it was is not forgotten");
-    assert_eq!(faded["riskSnapshots"][0]["riskScore"], faded["peakRiskScore"]);
+    assert_eq!(faded["contributions"][0]["riskScore"], faded["peakRiskScore"]);
     let current = faded["currentRiskScore"].as_f64().unwrap();
     let (ids, _) = sessions(&server, &format!("minRiskScore={}", current + 0.01)).await;
     assert!(ids.is_empty(), "a filter is about the risk now: {ids:?}");

@@ -104,7 +104,7 @@ async fn what_was_derived_stays_and_leads_to_no_event_that_is_gone() {
     let (server, _) = shortened().await;
     let session = server.read("/v1/sessions/s").await["session"].clone();
     assert_eq!(session["eventCount"], COUNT, "deleted events still count");
-    let snapshots = session["riskSnapshots"].as_array().unwrap();
+    let snapshots = session["contributions"].as_array().unwrap();
     assert!(!snapshots.is_empty() && (snapshots.len() as u64) < COUNT / 100);
     for id in walk::texts(snapshots, "/eventId") {
         assert_eq!(server.get(&format!("/v1/events/{id}")).await.status, 200);

@@ -47,6 +47,8 @@ pub(crate) fn routes() -> Vec<Route> {
         get("/v1/sessions", Needs::Read),
         get("/v1/sessions/{id}", Needs::Read),
         get("/v1/quarantine", Needs::Read),
+        post("/v1/quarantine/{id}/retry", Needs::Write, ""),
+        get("/v1/jobs/stats", Needs::Read),
         post("/v1/risk/screen", Needs::Read, r#"{"content":"hello"}"#),
         post("/v1/risk/screen-batch", Needs::Read, r#"{"events":[{"content":"hello"}]}"#),
         get("/health", Needs::Nothing),

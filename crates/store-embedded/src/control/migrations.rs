@@ -1,11 +1,7 @@
 //! The layouts of Control, one after the other. A released one is never changed; the next change is a new one.
 
-use rusqlite::{Connection, TransactionBehavior};
-
-use crate::sqlite::Cause;
-
-/// Migration `n` leads from layout `n` to layout `n + 1`; SQLite's `user_version` is the layout of a file.
-const MIGRATIONS: [&str; 2] = ["
+/// Migration `n` leads from layout `n` to layout `n + 1`.
+pub(super) const MIGRATIONS: [&str; 2] = ["
     CREATE TABLE organizations(id TEXT PRIMARY KEY NOT NULL) STRICT;
     INSERT INTO organizations VALUES ('default-org');
     CREATE TABLE projects(id TEXT PRIMARY KEY NOT NULL, organization_id TEXT NOT NULL REFERENCES organizations(id),
@@ -22,33 +18,3 @@ const MIGRATIONS: [&str; 2] = ["
     CREATE INDEX exemplars_by_event ON exemplars(project, event_id) WHERE event_id IS NOT NULL;
     CREATE TABLE exemplar_removals(exemplar INTEGER NOT NULL, project TEXT NOT NULL, removed INTEGER NOT NULL,
         PRIMARY KEY (exemplar, project)) STRICT, WITHOUT ROWID;"];
-
-/// The file was written by a newer program.
-#[derive(Debug, thiserror::Error)]
-#[error("control has layout {found}, this program knows layouts up to {known}: use a newer program")]
-struct TooNew {
-    found: usize,
-    known: usize,
-}
-
-/// Brings the file to the newest layout. Two processes may do so at once: each step is one transaction that looks
-/// first.
-pub(super) fn run(connection: &mut Connection) -> Result<(), Cause> {
-    while layout(connection)? < MIGRATIONS.len() {
-        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let from = layout(&tx)?;
-        if let Some(migration) = MIGRATIONS.get(from) {
-            tx.execute_batch(migration)?;
-            tx.pragma_update(None, "user_version", from as i64 + 1)?;
-            tx.commit()?;
-        }
-    }
-    match layout(connection)? {
-        found if found > MIGRATIONS.len() => Err(TooNew { found, known: MIGRATIONS.len() }.into()),
-        _ => Ok(()),
-    }
-}
-
-fn layout(connection: &Connection) -> rusqlite::Result<usize> {
-    connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).map(|layout| layout as usize)
-}

@@ -20,8 +20,9 @@ use tidegate_domain::ports::{Control, ControlError, KeyRecord, Project};
 use tidegate_domain::time::UnixMs;
 use tokio::task::spawn_blocking;
 
-use crate::integrity;
+use self::migrations::MIGRATIONS;
 use crate::sqlite::{Cause, lock, open_private, patiently};
+use crate::{integrity, layouts};
 
 /// The organisation that owns every project, until there are others.
 const DEFAULT_ORGANIZATION: &str = "default-org";
@@ -79,7 +80,7 @@ fn open_file(path: &Path) -> Result<Connection, Cause> {
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -500;",
     )?;
-    migrations::run(&mut connection)?;
+    layouts::run("control", &mut connection, &MIGRATIONS)?;
     Ok(connection)
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tidegate_domain::assessment::{Assessment, Category, Detail, RiskScore};
 use tidegate_domain::filter::Order;
@@ -12,8 +11,8 @@ use tidegate_domain::session::Contribution;
 
 use super::blob;
 use super::known::Known;
+use super::text;
 use super::writer::{project, project_no, yield_after};
-use crate::sqlite::unreadable;
 
 /// Most rows one call of [`risky`] looks at: about 2 MB of the file.
 const SCANNED_MAX: usize = 20_000;
@@ -35,7 +34,7 @@ pub(super) fn write(tx: &Connection, known: &mut Known, assessed: &[Assessed]) -
                 contribution.map(|c| c.evidence),
                 contribution.map(|c| c.session_risk.get()),
                 blob::flags(&assessment.flags),
-                detail(assessment)?,
+                text::of(&assessment.detail())?,
             ])?;
             for similar in &assessment.similar {
                 hit.execute(params![project_no, similar.exemplar.0 as i64, position.0 as i64])?;
@@ -43,11 +42,6 @@ pub(super) fn write(tx: &Connection, known: &mut Known, assessed: &[Assessed]) -
         }
     }
     Ok(())
-}
-
-fn detail(assessment: &Assessment) -> rusqlite::Result<String> {
-    serde_json::to_string(&assessment.detail())
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 /// The assessments stored at `positions`, one search each.
@@ -74,8 +68,7 @@ pub(super) fn get(
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<(Assessment, Option<Contribution>)> {
-    let detail: Detail =
-        serde_json::from_str(row.get_ref(6)?.as_str()?).map_err(|error| unreadable(6, Type::Text, error))?;
+    let detail: Detail = text::read(6, row.get_ref(6)?.as_str()?)?;
     let assessment = Assessment {
         risk_score: RiskScore::saturating(row.get(0)?),
         category: category(row, 1)?,

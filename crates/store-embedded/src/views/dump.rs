@@ -9,13 +9,14 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 /// One query per table; every table of the schema but the connection's own.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 10] = [
     ("meta", "SELECT checkpoint, fold_version, half_life_ms FROM meta"),
     ("project", "SELECT name FROM projects ORDER BY name"),
     (
         "session",
         "SELECT p.name, s.no, s.id, s.created_at_ms, s.first_activity_at_ms, s.last_activity_at_ms, s.event_count,
-             s.evidence, s.evidence_at_ms, s.peak_risk, s.risk_rank, s.counts, s.patterns
+             s.evidence, s.evidence_at_ms, s.peak_risk, s.risk_rank, s.counts, s.patterns,
+             s.firm, s.firm_at_ms, s.verdict
          FROM sessions s JOIN projects p ON p.no = s.project_no ORDER BY s.no",
     ),
     (
@@ -37,6 +38,16 @@ const TABLES: [(&str, &str); 8] = [
         "author",
         "SELECT p.name, a.author, a.past
          FROM authors a JOIN projects p ON p.no = a.project_no ORDER BY p.name, a.author",
+    ),
+    (
+        "snapshot",
+        "SELECT p.name, s.session, s.position, s.at_ms, s.session_risk, s.risk_score, s.until, s.model, s.detail
+         FROM snapshots s JOIN projects p ON p.no = s.project_no ORDER BY p.name, s.session, s.position",
+    ),
+    (
+        "cot_analysis",
+        "SELECT p.name, c.position, c.at_ms, c.data
+         FROM cot_analyses c JOIN projects p ON p.no = c.project_no ORDER BY p.name, c.position",
     ),
     (
         "parked",

@@ -5,21 +5,22 @@
 //! damaged, is replaced by an empty one and folded again.
 //!
 //! - `schema`: the tables, and what is done with a file found at start.
-//! - `writer`, `known`, `session_rows`, `authors`, `assessments`, `parked`: one batch in, one transaction.
-//! - `readers`, `session_list`, `sql`: what readers ask for, in bounded work.
-//! - `blob`: the bytes of counts, patterns and flags. `dump`: every row as text.
+//! - `writer`, `known`, `session_rows`, `authors`, `assessments`, `analyses`, `parked`: one batch in, one transaction.
+//! - `session_list`, `sql`: what readers ask for, in bounded work.
+//! - `blob`: the bytes of counts, patterns and flags. `text`: JSON. `dump`: every row as text.
 
+mod analyses;
 mod assessments;
 mod authors;
 mod blob;
 mod dump;
 mod known;
 mod parked;
-mod readers;
 mod schema;
 mod session_list;
 mod session_rows;
 mod sql;
+mod text;
 mod writer;
 
 use std::collections::HashMap;
@@ -33,12 +34,14 @@ use tidegate_domain::assessment::{Category, RiskScore};
 use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::filter::{Order, SessionQuery};
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{Assessed, Parked, RiskyPage, SessionPage, Views, ViewsBatch, ViewsError};
+use tidegate_domain::ports::{
+    Assessed, CotAnalyzed, Parked, RiskyPage, SessionPage, Snapshot, Views, ViewsBatch, ViewsError,
+};
 use tidegate_domain::risk::HalfLife;
 use tidegate_domain::session::{Session, SessionKey};
 
+use crate::readers::Readers;
 use crate::sqlite::{Cause, lock};
-use readers::Readers;
 pub use schema::Start;
 use schema::{Rules, Suspicion};
 use writer::Writer;
@@ -193,6 +196,20 @@ impl Views for EmbeddedViews {
     ) -> Result<RiskyPage, ViewsError> {
         let project = project.to_owned();
         self.read(move |views| assessments::touched(views, &project, exemplar, from, max)).await
+    }
+
+    async fn snapshots(&self, key: &SessionKey, max: usize) -> Result<Vec<Snapshot>, ViewsError> {
+        let key = key.clone();
+        self.read(move |views| analyses::snapshots(views, &key, max)).await
+    }
+
+    async fn cot_analyses(
+        &self,
+        project: &str,
+        positions: &[Position],
+    ) -> Result<HashMap<Position, CotAnalyzed>, ViewsError> {
+        let (project, positions) = (project.to_owned(), positions.to_vec());
+        self.read(move |views| analyses::cots(views, &project, &positions)).await
     }
 
     async fn parked(&self, project: &str, from: Position, max: usize) -> Result<Vec<Parked>, ViewsError> {

@@ -10,9 +10,11 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use crate::sqlite::{Cause, is_damage, open_private};
 
 /// Number of this layout. A file of another one is replaced: Views are folded again, never migrated.
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
 
 /// - `sessions.no` counts sessions in the order in which they first appear in the log; it breaks ties in lists.
+/// - `sessions.verdict` is what the newest analysis said, NULL before the first.
+/// - `snapshots` and `cot_analyses` have long rows, so they are tables with an index beside.
 /// - `session_patterns` is an index of `sessions.patterns`.
 /// - Every index of `sessions` ends with `no`, its rowid.
 const TABLES: &str = "
@@ -23,7 +25,8 @@ const TABLES: &str = "
         created_at_ms INTEGER NOT NULL, first_activity_at_ms INTEGER NOT NULL,
         last_activity_at_ms INTEGER NOT NULL, event_count INTEGER NOT NULL, evidence REAL NOT NULL,
         evidence_at_ms INTEGER NOT NULL, peak_risk REAL NOT NULL, risk_rank REAL NOT NULL,
-        counts BLOB NOT NULL, patterns BLOB NOT NULL) STRICT;
+        counts BLOB NOT NULL, patterns BLOB NOT NULL, firm REAL NOT NULL, firm_at_ms INTEGER NOT NULL,
+        verdict TEXT) STRICT;
     CREATE UNIQUE INDEX sessions_by_id ON sessions(project_no, id);
     CREATE INDEX sessions_by_risk ON sessions(project_no, risk_rank);
     CREATE INDEX sessions_by_activity ON sessions(project_no, last_activity_at_ms);
@@ -37,6 +40,13 @@ const TABLES: &str = "
         PRIMARY KEY (project_no, exemplar, position)) STRICT, WITHOUT ROWID;
     CREATE TABLE authors(project_no INTEGER NOT NULL, author TEXT NOT NULL, past BLOB NOT NULL,
         PRIMARY KEY (project_no, author)) STRICT, WITHOUT ROWID;
+    CREATE TABLE snapshots(project_no INTEGER NOT NULL, session TEXT NOT NULL, position INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL, session_risk REAL NOT NULL, risk_score REAL NOT NULL, until INTEGER NOT NULL,
+        model TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
+    CREATE UNIQUE INDEX snapshots_by_session ON snapshots(project_no, session, position);
+    CREATE TABLE cot_analyses(project_no INTEGER NOT NULL, position INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+        data TEXT NOT NULL) STRICT;
+    CREATE UNIQUE INDEX cot_analyses_by_position ON cot_analyses(project_no, position);
     CREATE TABLE parked(project_no INTEGER NOT NULL, position INTEGER NOT NULL, step TEXT NOT NULL,
         reason TEXT NOT NULL, recorded_at_ms INTEGER NOT NULL,
         PRIMARY KEY (project_no, position)) STRICT, WITHOUT ROWID;";

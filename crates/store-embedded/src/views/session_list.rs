@@ -110,8 +110,8 @@ impl List<'_> {
     ) -> rusqlite::Result<Vec<(SessionRow, SessionCursor)>> {
         let sort = self.query.sort;
         self.select(lead, range, limit).rows(self.views, |row| {
-            let session = SessionRow { session: read(row)?, id: row.get(9)? };
-            Ok((session, SessionCursor { sort, value: row.get(11)?, row: row.get(10)? }))
+            let session = SessionRow { session: read(row)?, id: row.get(12)? };
+            Ok((session, SessionCursor { sort, value: row.get(14)?, row: row.get(13)? }))
         })
     }
 

@@ -9,11 +9,12 @@ use tidegate_domain::time::UnixMs;
 
 use super::blob;
 use super::known::{Known, Project, Row};
+use super::text;
 use super::writer::{project, project_no, yield_after};
 
 /// The columns that [`read`] expects, in its order.
 pub(super) const COLUMNS: &str = "s.created_at_ms, s.first_activity_at_ms, s.last_activity_at_ms, s.event_count, \
-     s.evidence, s.evidence_at_ms, s.peak_risk, s.counts, s.patterns";
+     s.evidence, s.evidence_at_ms, s.peak_risk, s.counts, s.patterns, s.firm, s.firm_at_ms, s.verdict";
 
 /// Stores `sessions`, new ones under the next numbers in their order.
 ///
@@ -61,18 +62,20 @@ impl<'c> Statements<'c> {
         Ok(Self {
             update: tx.prepare_cached(
                 "UPDATE sessions SET first_activity_at_ms = ?2, last_activity_at_ms = ?3, event_count = ?4,
-                     evidence = ?5, evidence_at_ms = ?6, peak_risk = ?7, counts = ?8, patterns = ?9
+                     evidence = ?5, evidence_at_ms = ?6, peak_risk = ?7, counts = ?8, patterns = ?9, firm = ?10,
+                     firm_at_ms = ?11, verdict = ?12
                  WHERE no = ?1",
             )?,
             update_rank: tx.prepare_cached(
                 "UPDATE sessions SET first_activity_at_ms = ?2, last_activity_at_ms = ?3, event_count = ?4,
-                     evidence = ?5, evidence_at_ms = ?6, peak_risk = ?7, counts = ?8, patterns = ?9, risk_rank = ?10
+                     evidence = ?5, evidence_at_ms = ?6, peak_risk = ?7, counts = ?8, patterns = ?9, firm = ?10,
+                     firm_at_ms = ?11, verdict = ?12, risk_rank = ?13
                  WHERE no = ?1",
             )?,
             insert: tx.prepare_cached(
                 "INSERT INTO sessions(created_at_ms, first_activity_at_ms, last_activity_at_ms, event_count,
-                     evidence, evidence_at_ms, peak_risk, counts, patterns, risk_rank, project_no, id)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                     evidence, evidence_at_ms, peak_risk, counts, patterns, firm, firm_at_ms, verdict, risk_rank, project_no, id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
             )?,
             pattern: tx.prepare_cached("INSERT OR IGNORE INTO session_patterns VALUES (?1, ?2, ?3)")?,
         })
@@ -84,10 +87,11 @@ impl<'c> Statements<'c> {
         session: &Session,
         rank: f64,
     ) -> rusqlite::Result<&'r mut Row> {
-        let Session { first_activity_at: first, last_activity_at: last, evidence, .. } = session;
+        let Session { first_activity_at: first, last_activity_at: last, evidence, firm, .. } = session;
         let (events, peak) = (session.event_count as i64, session.peak_risk.get());
         let counts = blob::counts(&session.event_count_by_type);
         let patterns = blob::patterns(&session.patterns);
+        let verdict = verdict(session)?;
         if row.rank == rank {
             self.update.execute(params![
                 row.no,
@@ -98,7 +102,10 @@ impl<'c> Statements<'c> {
                 evidence.at.0,
                 peak,
                 counts,
-                patterns
+                patterns,
+                firm.amount,
+                firm.at.0,
+                verdict
             ])?;
         } else {
             self.update_rank.execute(params![
@@ -111,6 +118,9 @@ impl<'c> Statements<'c> {
                 peak,
                 counts,
                 patterns,
+                firm.amount,
+                firm.at.0,
+                verdict,
                 rank
             ])?;
             row.rank = rank;
@@ -129,6 +139,9 @@ impl<'c> Statements<'c> {
             session.peak_risk.get(),
             blob::counts(&session.event_count_by_type),
             blob::patterns(&session.patterns),
+            session.firm.amount,
+            session.firm.at.0,
+            verdict(session)?,
             rank,
             project_no,
             id,
@@ -145,6 +158,10 @@ impl<'c> Statements<'c> {
         }
         Ok(())
     }
+}
+
+fn verdict(session: &Session) -> rusqlite::Result<Option<String>> {
+    session.verdict.as_ref().map(text::of).transpose()
 }
 
 /// The stored state of `key`. Its row, or that it has none, is known from then on.
@@ -173,7 +190,7 @@ fn find(views: &Connection, project_no: i64, id: &str) -> rusqlite::Result<Optio
     let mut select = views.prepare_cached(&sql)?;
     let found = select.query_row(params![project_no, id], |row| {
         let session = read(row)?;
-        Ok((Row { no: row.get(9)?, rank: row.get(10)?, patterns: session.patterns.len() }, session))
+        Ok((Row { no: row.get(12)?, rank: row.get(13)?, patterns: session.patterns.len() }, session))
     });
     found.optional()
 }
@@ -189,5 +206,7 @@ pub(super) fn read(row: &Found<'_>) -> rusqlite::Result<Session> {
         peak_risk: RiskScore::saturating(row.get(6)?),
         event_count_by_type: blob::read(row, 7, blob::take_count)?,
         patterns: blob::read(row, 8, blob::take_text)?,
+        firm: Evidence { amount: row.get(9)?, at: UnixMs(row.get(10)?) },
+        verdict: row.get_ref(11)?.as_str_or_null()?.map(|json| text::read(11, json)).transpose()?,
     })
 }

@@ -7,7 +7,7 @@ use tidegate_domain::risk::HalfLife;
 use tidegate_domain::session::{Session, SessionKey};
 
 use super::known::{Known, Project};
-use super::{assessments, authors, parked, schema, session_rows};
+use super::{analyses, assessments, authors, parked, schema, session_rows};
 
 /// The writing connection, and what it knows of the rows.
 pub(super) struct Writer {
@@ -31,6 +31,8 @@ impl Writer {
         session_rows::write(&tx, &mut known, &batch.sessions, self.half_life)?;
         authors::write(&tx, &mut known, &batch.authors)?;
         assessments::write(&tx, &mut known, &batch.assessed)?;
+        analyses::write_snapshots(&tx, &mut known, &batch.snapshots)?;
+        analyses::write_cots(&tx, &mut known, &batch.cot_analyses)?;
         parked::write(&tx, &mut known, &batch.parked)?;
         schema::set_checkpoint(&tx, batch.checkpoint.0)?;
         tx.commit()?;

@@ -6,7 +6,7 @@ use tidegate_domain::ports::ViewsBatch;
 use tidegate_domain::risk::HalfLife;
 
 use super::leases::Lease;
-use super::{assessments, authors, number, parked, session_rows};
+use super::{analyses, assessments, authors, number, parked, session_rows};
 use crate::database::{Database, DatabaseError};
 use crate::value::bound;
 
@@ -27,6 +27,8 @@ pub(super) async fn commit(
     session_rows::write(&tx, &batch.sessions, half_life).await?;
     authors::write(&tx, lease.shard, &batch.authors).await?;
     assessments::write(&tx, &batch.assessed).await?;
+    analyses::write_snapshots(&tx, &batch.snapshots).await?;
+    analyses::write_cots(&tx, &batch.cot_analyses).await?;
     parked::write(&tx, &batch.parked).await?;
     tx.commit().await?;
     Ok(())

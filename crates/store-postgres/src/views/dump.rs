@@ -3,13 +3,15 @@
 
 use crate::database::{Database, DatabaseError};
 
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 9] = [
     "SELECT 'rules ' || to_json(r)::text FROM rules r",
     "SELECT 'shard ' || shard || ' ' || checkpoint FROM shards ORDER BY shard",
     "SELECT 'session ' || (to_jsonb(s) - 'no')::text FROM sessions s ORDER BY project, id",
     "SELECT 'assessment ' || to_jsonb(a)::text FROM assessments a ORDER BY project, position",
     "SELECT 'exemplar_hit ' || to_jsonb(h)::text FROM exemplar_hits h ORDER BY project, exemplar, position",
     "SELECT 'author ' || to_jsonb(a)::text FROM authors a ORDER BY project, author, shard",
+    "SELECT 'snapshot ' || to_jsonb(s)::text FROM snapshots s ORDER BY project, session, position",
+    "SELECT 'cot_analysis ' || to_jsonb(c)::text FROM cot_analyses c ORDER BY project, position",
     "SELECT 'parked ' || to_jsonb(p)::text FROM parked p ORDER BY project, position",
 ];
 

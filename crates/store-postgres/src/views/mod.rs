@@ -7,6 +7,7 @@
 //! Commits do not wait for the disk: a crash of the database takes the newest ones with their checkpoints, and they are
 //! folded again. Whoever is about to delete what could be folded again calls `sync` first.
 
+mod analyses;
 mod assessments;
 mod authors;
 mod commit;
@@ -24,7 +25,9 @@ use tidegate_domain::assessment::{Category, RiskScore};
 use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::filter::{Order, SessionQuery};
 use tidegate_domain::id::{Position, Shard};
-use tidegate_domain::ports::{Assessed, Parked, RiskyPage, SessionPage, Views, ViewsBatch, ViewsError};
+use tidegate_domain::ports::{
+    Assessed, CotAnalyzed, Parked, RiskyPage, SessionPage, Snapshot, Views, ViewsBatch, ViewsError,
+};
 use tidegate_domain::risk::HalfLife;
 use tidegate_domain::session::{Session, SessionKey};
 use tokio::sync::Mutex;
@@ -177,6 +180,18 @@ impl Views for PostgresViews {
         max: usize,
     ) -> Result<RiskyPage, ViewsError> {
         assessments::touched(&self.database, project, exemplar, from, max).await.map_err(failed)
+    }
+
+    async fn snapshots(&self, key: &SessionKey, max: usize) -> Result<Vec<Snapshot>, ViewsError> {
+        analyses::snapshots(&self.database, key, max).await.map_err(failed)
+    }
+
+    async fn cot_analyses(
+        &self,
+        project: &str,
+        positions: &[Position],
+    ) -> Result<HashMap<Position, CotAnalyzed>, ViewsError> {
+        analyses::cots(&self.database, project, positions).await.map_err(failed)
     }
 
     async fn parked(&self, project: &str, from: Position, max: usize) -> Result<Vec<Parked>, ViewsError> {

@@ -9,7 +9,7 @@ use crate::database::{Database, DatabaseError};
 /// Ends all leases and empties everything. Shards first: whoever commits holds its shard's row.
 const EMPTY: &str =
     "UPDATE shards SET checkpoint = 0, epoch = epoch + 1, worker = NULL, leased_until = '-infinity';
-     TRUNCATE sessions, authors, assessments, exemplar_hits, parked RESTART IDENTITY";
+     TRUNCATE sessions, authors, assessments, exemplar_hits, snapshots, cot_analyses, parked RESTART IDENTITY";
 
 /// A row for each shard.
 pub(super) async fn make_shards(database: &Database, shards: u16) -> Result<(), DatabaseError> {

@@ -93,9 +93,9 @@ fn select(query: &SessionQuery, filter: &str, has_cursor: bool) -> String {
 
 fn found(row: &Row, sort: SessionSort) -> Result<(SessionRow, SessionCursor), DatabaseError> {
     let value = match sort {
-        SessionSort::RiskScore => row.get(11),
-        SessionSort::LastActivityAt | SessionSort::CreatedAt => row.get::<_, Moment>(11).0.0 as f64,
+        SessionSort::RiskScore => row.get(14),
+        SessionSort::LastActivityAt | SessionSort::CreatedAt => row.get::<_, Moment>(14).0.0 as f64,
     };
-    let session = SessionRow { id: row.get(9), session: read(row)? };
-    Ok((session, SessionCursor { sort, value, row: row.get(10) }))
+    let session = SessionRow { id: row.get(12), session: read(row)? };
+    Ok((session, SessionCursor { sort, value, row: row.get(13) }))
 }

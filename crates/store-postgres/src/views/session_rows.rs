@@ -6,7 +6,7 @@ use deadpool_postgres::Transaction;
 use tidegate_domain::assessment::RiskScore;
 use tidegate_domain::risk::{Evidence, HalfLife};
 use tidegate_domain::risk_range::NO_RANK;
-use tidegate_domain::session::{Session, SessionKey};
+use tidegate_domain::session::{Session, SessionKey, Verdict};
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
@@ -15,22 +15,25 @@ use crate::value::Moment;
 
 /// The columns that [`read`] expects, in its order.
 pub(super) const COLUMNS: &str = "s.created_at, s.first_activity_at, s.last_activity_at, s.event_count, s.evidence, \
-     s.evidence_at, s.peak_risk, s.counts, s.patterns";
+     s.evidence_at, s.peak_risk, s.counts, s.patterns, s.firm, s.firm_at, s.verdict";
 
 /// New ones are numbered in the order of the batch. `created_at` of a session never changes (`Session::apply`).
 const WRITE: &str = "INSERT INTO sessions (project, id, created_at, first_activity_at, last_activity_at,
-        event_count, evidence, evidence_at, peak_risk, risk_rank, counts, patterns)
+        event_count, evidence, evidence_at, peak_risk, risk_rank, counts, patterns, firm,
+        firm_at, verdict)
     SELECT project, id, created_at, first_activity_at, last_activity_at, event_count, evidence, evidence_at, peak_risk,
-        risk_rank, counts, patterns
+        risk_rank, counts, patterns, firm, firm_at, verdict
     FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::bigint[],
-        $7::float8[], $8::timestamptz[], $9::float8[], $10::float8[], $11::jsonb[], $12::jsonb[])
+        $7::float8[], $8::timestamptz[], $9::float8[], $10::float8[], $11::jsonb[], $12::jsonb[],
+        $13::float8[], $14::timestamptz[], $15::jsonb[])
         WITH ORDINALITY AS new (project, id, created_at, first_activity_at, last_activity_at, event_count, evidence,
-            evidence_at, peak_risk, risk_rank, counts, patterns, n)
+            evidence_at, peak_risk, risk_rank, counts, patterns, firm, firm_at, verdict, n)
     ORDER BY n
     ON CONFLICT (project, id) DO UPDATE SET first_activity_at = excluded.first_activity_at,
         last_activity_at = excluded.last_activity_at, event_count = excluded.event_count,
         evidence = excluded.evidence, evidence_at = excluded.evidence_at, peak_risk = excluded.peak_risk,
-        risk_rank = excluded.risk_rank, counts = excluded.counts, patterns = excluded.patterns";
+        risk_rank = excluded.risk_rank, counts = excluded.counts, patterns = excluded.patterns,
+        firm = excluded.firm, firm_at = excluded.firm_at, verdict = excluded.verdict";
 
 /// Stores `sessions`, in one statement.
 pub(super) async fn write(
@@ -53,6 +56,8 @@ pub(super) async fn write(
     let ranks: Vec<_> = sessions.iter().map(|(_, s)| s.evidence.rank(half_life).unwrap_or(NO_RANK)).collect();
     let counts: Vec<_> = sessions.iter().map(|(_, s)| Json(&s.event_count_by_type)).collect();
     let patterns: Vec<_> = sessions.iter().map(|(_, s)| Json(&s.patterns)).collect();
+    let (firm, firm_at) = (floats(|s| s.firm.amount), moments(|s| Moment(s.firm.at)));
+    let verdicts: Vec<_> = sessions.iter().map(|(_, s)| s.verdict.as_ref().map(Json)).collect();
     let write = tx.prepare_cached(WRITE).await?;
     tx.execute(
         &write,
@@ -69,6 +74,9 @@ pub(super) async fn write(
             &ranks,
             &counts,
             &patterns,
+            &firm,
+            &firm_at,
+            &verdicts,
         ],
     )
     .await?;
@@ -93,7 +101,7 @@ pub(super) async fn load(
     let ids: Vec<_> = keys.iter().map(|key| key.session.as_str()).collect();
     let mut sessions = vec![None; keys.len()];
     for row in client.query(&select, &[&projects, &ids]).await? {
-        sessions[row.get::<_, i64>(9) as usize - 1] = Some(read(&row)?);
+        sessions[row.get::<_, i64>(12) as usize - 1] = Some(read(&row)?);
     }
     Ok(sessions)
 }
@@ -112,5 +120,7 @@ pub(super) fn read(row: &Row) -> Result<Session, DatabaseError> {
         peak_risk: RiskScore::saturating(row.get(6)),
         event_count_by_type,
         patterns,
+        firm: Evidence { amount: row.get(9), at: moment(10) },
+        verdict: row.try_get::<_, Option<Json<Verdict>>>(11)?.map(|Json(verdict)| verdict),
     })
 }

@@ -6,6 +6,7 @@ mod backup;
 mod control;
 mod event_log;
 mod feed;
+mod jobs;
 mod leases;
 mod migrations;
 mod processes;

@@ -39,7 +39,10 @@ fn questions() -> impl Strategy<Value = Questions> {
         SessionSort::LastActivityAt,
         SessionSort::CreatedAt,
     ]);
-    let patterns = prop::sample::subsequence([&CODES[..], &["unheard of"]].concat(), 0..=2);
+    let patterns = prop::sample::subsequence(
+        [&CODES[..], &["policy_probing", "cot_deception", "unheard of"]].concat(),
+        0..=2,
+    );
     let category = prop::option::of(prop::sample::select(Category::ALL.to_vec()));
     let wait = prop_oneof![Just(0), 0..2 * HALF_LIFE.ms, 20 * HALF_LIFE.ms..30 * HALF_LIFE.ms];
     (tenths(), tenths(), patterns, sort, 1usize..4, category, 0u64..60, any::<bool>(), wait).prop_map(
@@ -87,6 +90,9 @@ async fn check_states(views: &dyn Views, model: &Model) {
     assert_eq!(views.load_sessions(&keys).await.expect("load"), expected);
     for (key, expected) in keys.iter().zip(expected) {
         assert_eq!(views.session(key).await.expect("session"), expected);
+        for max in [2, 1000] {
+            assert_eq!(views.snapshots(key, max).await.expect("snapshots"), model.snapshots(key, max));
+        }
     }
     let keys: Vec<_> =
         (0..PROJECTS.len()).flat_map(|project| (0..5).map(move |n| author(project, n))).collect();
@@ -153,6 +159,10 @@ async fn check_by_position(views: &dyn Views, model: &Model, project: &str, from
         .collect();
     let positions: Vec<_> = (0..60).map(Position).collect();
     assert_eq!(views.assessments(project, &positions).await.expect("assessments"), expected);
+
+    let cots = model.cots.iter().filter(|((name, _), _)| mine(name));
+    let cots: HashMap<_, _> = cots.map(|((_, at), cot)| (*at, cot.clone())).collect();
+    assert_eq!(views.cot_analyses(project, &positions).await.expect("analyses"), cots);
 
     for exemplar in [0, 1].map(Position) {
         let is_near = |a: &&Assessed| a.assessment.similar.iter().any(|s| s.exemplar == exemplar);

@@ -6,7 +6,7 @@ use tidegate_domain::assessment::{Category, RiskScore};
 use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::filter::{Order, SessionQuery, SessionSort};
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{Assessed, Parked, ViewsBatch};
+use tidegate_domain::ports::{Assessed, CotAnalyzed, Parked, Snapshot, ViewsBatch};
 use tidegate_domain::session::{Session, SessionKey};
 
 use super::HALF_LIFE;
@@ -18,6 +18,8 @@ pub(super) struct Model {
     pub(super) sessions: BTreeMap<SessionKey, Session>,
     pub(super) authors: BTreeMap<AuthorKey, AuthorPast>,
     pub(super) assessed: BTreeMap<(String, Position), Assessed>,
+    pub(super) snapshots: BTreeMap<(SessionKey, Position), Snapshot>,
+    pub(super) cots: BTreeMap<(String, Position), CotAnalyzed>,
     pub(super) parked: BTreeMap<(String, Position), Parked>,
 }
 
@@ -27,7 +29,17 @@ impl Model {
         self.sessions.extend(batch.sessions.iter().cloned());
         self.authors.extend(batch.authors.iter().cloned());
         self.assessed.extend(batch.assessed.iter().map(|a| ((a.project.clone(), a.position), a.clone())));
+        self.snapshots.extend(batch.snapshots.iter().map(|s| ((s.key.clone(), s.position), s.clone())));
+        let cots = batch.cot_analyses.iter();
+        self.cots.extend(cots.map(|cot| ((cot.project.clone(), cot.data.position), cot.clone())));
         self.parked.extend(batch.parked.iter().map(|p| ((p.project.clone(), p.position), p.clone())));
+    }
+
+    /// The newest `max` snapshots of `key`, oldest first.
+    pub(super) fn snapshots(&self, key: &SessionKey, max: usize) -> Vec<Snapshot> {
+        let mut snapshots: Vec<_> = self.snapshots.values().filter(|s| s.key == *key).cloned().collect();
+        snapshots.drain(..snapshots.len().saturating_sub(max));
+        snapshots
     }
 
     /// The ids and states of the sessions that meet `query`, in no order. `None` if the risk of one of them is so

@@ -3,13 +3,18 @@
 use std::collections::{BTreeSet, HashMap};
 
 use proptest::prelude::*;
+use tidegate_domain::analysis::{
+    Carrier, CotAnalysis, CotAnalyzedData, CotLabel, Indicator, Pattern, SessionAnalysis,
+    SessionAnalyzedData, Usage,
+};
 use tidegate_domain::assessment::{
     Assessment, Category, CategoryScore, Flag, RiskScore, SimilarExemplar, Span,
 };
 use tidegate_domain::author::{AuthorKey, AuthorPast};
 use tidegate_domain::event::Event;
 use tidegate_domain::id::Position;
-use tidegate_domain::ports::{Assessed, Parked, ViewsBatch};
+use tidegate_domain::ports::{Assessed, CotAnalyzed, Parked, Snapshot, ViewsBatch};
+use tidegate_domain::risk::Evidence;
 use tidegate_domain::session::{Session, SessionKey};
 use tidegate_domain::time::UnixMs;
 
@@ -33,7 +38,18 @@ pub(super) struct Step {
     /// How long before its recording it occurred.
     pub(super) delay_ms: i64,
     pub(super) finding: Option<Assessment>,
+    /// The record is an analysis, and no event.
+    pub(super) analysis: Option<Analysis>,
     pub(super) parked: bool,
+}
+
+/// What an analysis says.
+#[derive(Clone, Debug)]
+pub(super) enum Analysis {
+    /// Of a session, of which it had read what came this many positions before.
+    Session { risk: f64, pattern: Pattern, back: u64 },
+    /// Of the chain of thought this many positions before.
+    Cot { risk: f64, label: CotLabel, back: u64 },
 }
 
 /// A step of a project and session, without finding.
@@ -46,6 +62,7 @@ pub(super) fn step(project: usize, session: u8) -> Step {
         wait_ms: 1,
         delay_ms: 0,
         finding: None,
+        analysis: None,
         parked: false,
     }
 }
@@ -70,6 +87,28 @@ pub(super) fn finding(risk: f64, category: Category, code: usize) -> Assessment 
     }
 }
 
+/// An analysis of a session and one of a chain of thought, each of this risk.
+pub(super) fn analyses(project: usize, session: u8, risk: f64) -> [Step; 2] {
+    let of_session = Analysis::Session { risk, pattern: Pattern::PolicyProbing, back: 1 };
+    let of_cot = Analysis::Cot { risk, label: CotLabel::Deception, back: 2 };
+    [of_session, of_cot].map(|analysis| Step { analysis: Some(analysis), ..step(project, session) })
+}
+
+fn any_analysis() -> impl Strategy<Value = Analysis> {
+    // 0 takes a session's evidence away; odd twentieths, as those of findings.
+    let risk = || prop_oneof![Just(0.0), (0..10).prop_map(|n| f64::from(2 * n + 1) / 20.0)];
+    let pattern = prop::sample::select(&Pattern::ALL[..]);
+    let label = prop::sample::select(&CotLabel::ALL[..]);
+    prop_oneof![
+        (risk(), pattern, 0u64..9).prop_map(|(risk, pattern, back)| Analysis::Session {
+            risk,
+            pattern,
+            back
+        }),
+        (risk(), label, 0u64..9).prop_map(|(risk, label, back)| Analysis::Cot { risk, label, back }),
+    ]
+}
+
 pub(super) fn any_step() -> impl Strategy<Value = Step> {
     let category = prop::sample::select(Category::ALL.to_vec());
     // Odd twentieths, so that a bound in tenths never meets a risk exactly.
@@ -83,18 +122,22 @@ pub(super) fn any_step() -> impl Strategy<Value = Step> {
         prop_oneof![Just(0i64), 1i64..1000, 10_000i64..200_000],
         prop_oneof![Just(0i64), -50_000i64..50_000],
         prop::option::weighted(0.4, found),
+        prop::option::weighted(0.25, any_analysis()),
         prop::bool::weighted(0.05),
     )
-        .prop_map(|(project, session, author, event_type, wait_ms, delay_ms, finding, parked)| Step {
-            project,
-            session,
-            author,
-            event_type,
-            wait_ms,
-            delay_ms,
-            finding,
-            parked,
-        })
+        .prop_map(
+            |(project, session, author, event_type, wait_ms, delay_ms, finding, analysis, parked)| Step {
+                project,
+                session,
+                author,
+                event_type,
+                wait_ms,
+                delay_ms,
+                finding,
+                analysis,
+                parked,
+            },
+        )
 }
 
 /// The fold of a story so far.
@@ -124,6 +167,8 @@ impl Fold {
             self.now = self.now.plus_ms(step.wait_ms);
             if step.parked {
                 batch.parked.push(self.park(step, at));
+            } else if let Some(analysis) = &step.analysis {
+                self.analyze(step, analysis, at, &mut touched, &mut batch);
             } else {
                 self.fold(step, at, &mut touched, &mut batch.assessed);
                 wrote.extend(self.write(step));
@@ -141,6 +186,38 @@ impl Fold {
         let assessment = step.finding.clone().unwrap_or_default();
         self.authors.entry(key.clone()).or_default().apply(&Event::default(), self.now, &assessment);
         Some(key)
+    }
+
+    /// Folds an analysis as the pipeline does: one of a session without events says nothing.
+    fn analyze(
+        &mut self,
+        step: &Step,
+        analysis: &Analysis,
+        position: Position,
+        touched: &mut Vec<SessionKey>,
+        batch: &mut ViewsBatch,
+    ) {
+        match *analysis {
+            Analysis::Cot { risk, label, back } => {
+                let (project, data) = (PROJECTS[step.project].to_owned(), cot(risk, label, position, back));
+                batch.cot_analyses.push(CotAnalyzed { project, at: self.now, data });
+            }
+            Analysis::Session { risk, pattern, back } => {
+                let known = step.session.map(|n| key(step.project, n));
+                let Some((key, session)) =
+                    known.and_then(|key| Some((key.clone(), self.sessions.get_mut(&key)?)))
+                else {
+                    return;
+                };
+                let data = of_session(risk, pattern, position, back, session.evidence);
+                if let Some(session_risk) = session.analyzed(&data, self.now, HALF_LIFE) {
+                    batch.snapshots.push(snapshot(key.clone(), position, self.now, session_risk, data));
+                    if !touched.contains(&key) {
+                        touched.push(key);
+                    }
+                }
+            }
+        }
     }
 
     fn park(&self, step: &Step, position: Position) -> Parked {
@@ -180,6 +257,51 @@ impl Fold {
             });
         }
     }
+}
+
+fn of_session(
+    risk: f64,
+    pattern: Pattern,
+    position: Position,
+    back: u64,
+    seen: Evidence,
+) -> SessionAnalyzedData {
+    let until = Position(position.0.saturating_sub(back));
+    let carrier =
+        Carrier { event_id: format!("{until}"), position: until, reason: "it \"asks\" again".into() };
+    let analysis = SessionAnalysis {
+        risk_score: RiskScore::saturating(risk),
+        patterns: vec![pattern],
+        explanation: format!("it moves:\n\u{fffd} {risk}"),
+        carriers: vec![carrier],
+    };
+    let (digest, model, usage) = (format!("digest {position}"), "model-1".to_owned(), Usage::default());
+    SessionAnalyzedData { analysis, until, events: back + 1, seen, digest, model, usage }
+}
+
+fn snapshot(
+    key: SessionKey,
+    position: Position,
+    at: UnixMs,
+    session_risk: RiskScore,
+    data: SessionAnalyzedData,
+) -> Snapshot {
+    let SessionAnalysis { risk_score, patterns, explanation, carriers } = data.analysis;
+    let (until, model) = (data.until, data.model);
+    Snapshot { key, position, at, session_risk, risk_score, patterns, explanation, carriers, until, model }
+}
+
+fn cot(risk: f64, label: CotLabel, position: Position, back: u64) -> CotAnalyzedData {
+    let span = Span { start: 1, end: 4 };
+    let analysis = CotAnalysis {
+        risk_score: RiskScore::saturating(risk),
+        labels: vec![label],
+        indicators: vec![Indicator { label, span, text: "a \"lie\"".into() }],
+        summary: format!("it hides\n{position}"),
+    };
+    let usage = Usage { input_tokens: position.0, output_tokens: back, cost_microusd: 1 };
+    let position = Position(position.0.saturating_sub(back));
+    CotAnalyzedData { analysis, event_id: format!("{position}"), position, model: "model-1".into(), usage }
 }
 
 /// The key of author number `author` of project number `project`.

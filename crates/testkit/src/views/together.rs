@@ -8,7 +8,7 @@ use tidegate_domain::id::Position;
 use tidegate_domain::ports::ViewsBatch;
 use tidegate_domain::time::UnixMs;
 
-use super::story::{Fold, PROJECTS, Step, author, finding, key, step};
+use super::story::{Fold, PROJECTS, Step, analyses, author, finding, key, step};
 use super::{Fixture, Moment};
 
 fn everything() -> SessionQuery {
@@ -24,11 +24,12 @@ fn everything() -> SessionQuery {
     }
 }
 
-/// Steps of sessions `sessions`, each risky, and one that is parked.
+/// Steps of sessions `sessions`, each risky, one that is parked, and two analyses.
 fn risky_steps(project: usize, sessions: std::ops::Range<u8>) -> Vec<Step> {
     let risky = |n| Step { finding: Some(finding(0.6, Category::Toxic, 0)), ..step(project, n) };
     let parked = Step { parked: true, ..step(project, 0) };
-    sessions.map(risky).chain([parked]).collect()
+    let analyses = analyses(project, sessions.start, 0.4);
+    sessions.map(risky).chain([parked]).chain(analyses).collect()
 }
 
 /// V1: a commit that fails half-way leaves no row, no checkpoint, and nothing that confuses the next one.
@@ -50,7 +51,7 @@ pub async fn a_failed_commit_leaves_nothing<F: Fixture>() {
         assert!(views.commit(&Fold::default().batch(&lost)).await.is_err(), "the fixture makes commits fail");
         fixture.fail_commits(None).await;
         assert_eq!(views.dump().await.expect("dump"), before, "{moment:?}");
-        assert_eq!(views.checkpoint().await.expect("checkpoint"), Position(4), "{moment:?}");
+        assert_eq!(views.checkpoint().await.expect("checkpoint"), Position(6), "{moment:?}");
         assert_eq!(views.load_sessions(&[key(0, 8), key(1, 0)]).await.expect("load"), [None, None]);
 
         views.commit(&fold.batch(&second)).await.expect("commit");
@@ -105,13 +106,13 @@ pub async fn what_was_committed_is_there_after_reopening<F: Fixture>() {
     fixture.views().commit(&fold.batch(&risky_steps(0, 0..5))).await.expect("commit");
     fixture.views().commit(&fold.batch(&risky_steps(1, 3..9))).await.expect("commit");
     let before = fixture.views().dump().await.expect("dump");
-    assert_eq!(fixture.views().sync().await.expect("sync"), Position(13));
+    assert_eq!(fixture.views().sync().await.expect("sync"), Position(17));
 
     let fixture = fixture.reopen().await;
     let views = fixture.views();
-    assert_eq!(views.sync().await.expect("sync"), Position(13), "with nothing to do, too");
+    assert_eq!(views.sync().await.expect("sync"), Position(17), "with nothing to do, too");
     assert_eq!(views.dump().await.expect("dump"), before);
-    assert_eq!(views.checkpoint().await.expect("checkpoint"), Position(13));
+    assert_eq!(views.checkpoint().await.expect("checkpoint"), Position(17));
     views.commit(&fold.batch(&risky_steps(0, 2..7))).await.expect("commit");
     let page = views.sessions(PROJECTS[0], &everything()).await.expect("sessions");
     let counts: Vec<_> = page.sessions.iter().map(|row| row.session.event_count).collect();
@@ -131,6 +132,7 @@ pub async fn no_read_returns_another_projects_row<F: Fixture>() {
     let all: Vec<_> = (0..20).map(Position).collect();
     let nobody = ViewsBatch::default();
     for (project, own) in [(PROJECTS[0], &mine), (PROJECTS[1], &theirs), (PROJECTS[2], &nobody)] {
+        let number = PROJECTS.iter().position(|name| *name == project).expect("a project of the story");
         let page = views.sessions(project, &everything()).await.expect("sessions");
         let own_states: Vec<_> = own.sessions.iter().map(|(_, session)| session.clone()).collect();
         assert_eq!(page.sessions.into_iter().map(|row| row.session).collect::<Vec<_>>(), own_states);
@@ -143,9 +145,12 @@ pub async fn no_read_returns_another_projects_row<F: Fixture>() {
             views.assessments(project, &all).await.expect("assessments").into_values().collect();
         found.sort_by_key(|assessed| assessed.position);
         assert_eq!(found, own.assessed);
+        let snapshots = views.snapshots(&key(number, 0), 100).await.expect("snapshots");
+        assert_eq!(snapshots, own.snapshots);
+        let cots = views.cot_analyses(project, &all).await.expect("analyses");
+        assert_eq!(cots.into_values().collect::<Vec<_>>(), own.cot_analyses);
         assert_eq!(views.parked(project, Position(0), 100).await.expect("parked"), own.parked);
-        let authors: Vec<_> =
-            (0..3).map(|n| author(PROJECTS.iter().position(|p| *p == project).unwrap_or(0), n)).collect();
+        let authors: Vec<_> = (0..3).map(|n| author(number, n)).collect();
         let pasts: BTreeMap<_, _> = own.authors.iter().cloned().collect();
         let expected: Vec<_> = authors.iter().map(|key| pasts.get(key).cloned()).collect();
         assert_eq!(views.load_authors(&authors).await.expect("authors"), expected);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tidegate_screening::{Head, Margins, Model};
+use tidegate_screening::{Calibration, Head, LANES, Margins};
 
 use crate::data::Row;
 
@@ -128,11 +128,8 @@ impl Detector {
 
     /// The answer of the weights, as a place in [`Self::answers`], and a score by which texts can be ordered: the
     /// higher, the likelier it is anything but nothing; 0 and above says so.
-    pub fn answer(self, margins: &Margins, model: &Model) -> (usize, f64) {
-        let over = |head: Head| {
-            let scale = &model.scales[head as usize];
-            scale.slope * (margins[head as usize] - scale.threshold)
-        };
+    pub fn answer(self, margins: &Margins, calibrations: &[Calibration; LANES]) -> (usize, f64) {
+        let over = |head: Head| calibrations[head as usize].over(margins[head as usize]);
         let either = |one: Head, other: Head| over(one).max(over(other));
         let score = match self {
             Self::Spam => either(Head::SpamMessage, Head::SpamComment),

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use tidegate_screening::TextScreener;
+use tidegate_embedding::{EmbedError, Embedder};
+use tidegate_screening::{Calibration, LANES, Margins, TextScreener};
 
 use super::Detector;
 use super::bootstrap;
@@ -78,25 +79,55 @@ pub type Answered = (usize, usize, f64);
 
 /// Measures every detector that the labels of `rows` ask for. Empty if the screener has no weights.
 ///
-/// Cost: one scoring of each text, and 400 resamplings of the answers.
-pub fn evaluate(screener: &TextScreener, rows: &[Row]) -> Vec<Report> {
-    let Some(model) = screener.model() else { return Vec::new() };
+/// - `encoder`: whose vectors the screener's heads are asked with; without one, or without heads, tier 1 is.
+/// - Cost: one scoring of each text, and 400 resamplings of the answers.
+/// - Errors: the encoder refuses a text.
+pub fn evaluate(
+    screener: &TextScreener,
+    encoder: Option<&dyn Embedder>,
+    rows: &[Row],
+) -> Result<Vec<Report>, EmbedError> {
     let start = Instant::now();
-    let margins: Vec<_> = rows.iter().filter_map(|row| screener.margins(&row.text)).collect();
+    let Some((calibrations, margins)) = scored(screener, encoder, rows)? else { return Ok(Vec::new()) };
     let items_per_s = rows.len() as f64 / start.elapsed().as_secs_f64();
     let judge = |detector: Detector| {
         let answered: Vec<Answered> = rows
             .iter()
             .zip(&margins)
             .filter_map(|(row, margins)| {
-                let (answer, score) = detector.answer(margins, model);
+                let (answer, score) = detector.answer(margins, &calibrations);
                 detector.truth(row).map(|truth| (truth, answer, score))
             })
             .collect();
         Report { items_per_s, ..report(detector, &answered) }
     };
-    Detector::of(rows).into_iter().map(judge).collect()
+    Ok(Detector::of(rows).into_iter().map(judge).collect())
 }
+
+/// How margins are read, and those of every row.
+type Scored = ([Calibration; LANES], Vec<Margins>);
+
+fn scored(
+    screener: &TextScreener,
+    encoder: Option<&dyn Embedder>,
+    rows: &[Row],
+) -> Result<Option<Scored>, EmbedError> {
+    let Some(model) = screener.model() else { return Ok(None) };
+    let margins: Vec<Margins> = rows.iter().filter_map(|row| screener.margins(&row.text)).collect();
+    let (Some(heads), Some(encoder)) = (screener.heads(), encoder) else {
+        return Ok(Some((model.calibrations(), margins)));
+    };
+    let mut stacked = Vec::with_capacity(rows.len());
+    for (rows, margins) in rows.chunks(BATCH).zip(margins.chunks(BATCH)) {
+        let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+        let vectors = encoder.embed(&texts)?;
+        stacked.extend(vectors.iter().zip(margins).map(|(vector, margins)| heads.margins(vector, margins)));
+    }
+    Ok(Some((heads.calibrations, stacked)))
+}
+
+/// Texts embedded at once.
+const BATCH: usize = 32;
 
 /// The report of `answered`: for each row what people answered and what `detector` did, as places in its answers, and
 /// its score.

@@ -11,7 +11,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Extensions, HeaderMap, StatusCode, Uri};
-use tidegate_domain::assessment::{Assessment, Embedded, Input};
+use tidegate_domain::assessment::{Assessment, Embedded, Embedding, Input};
 use tidegate_domain::author::{AuthorKey, AuthorPast, Facts};
 use tidegate_domain::event::{Event, Reference};
 use tidegate_domain::ports::{Appended, Scope};
@@ -121,23 +121,26 @@ async fn assess(
     Ok(assessed)
 }
 
-/// Screens on a thread that may block, if the embedding tier has something to compute.
+/// Screens texts. Only for vectors that are being computed does it wait, on a thread that may block.
 async fn screened(app: &Arc<App>, project: &str, texts: &[&Text], facts: Vec<Facts>) -> Vec<Assessed> {
-    let contents: Vec<String> = texts.iter().map(|text| text.content.clone()).collect();
-    let (shared, project) = (Arc::clone(app), project.to_owned());
-    let work = move || {
-        let started = Instant::now();
-        let views: Vec<&str> = contents.iter().map(String::as_str).collect();
-        let embedded = shared.screener.embed(&views);
-        let share = started.elapsed() / u32::try_from(contents.len().max(1)).unwrap_or(u32::MAX);
-        let all = contents.iter().zip(&facts).zip(&embedded);
-        all.map(|((text, facts), embedded)| one(&shared, &project, text, facts, embedded, share)).collect()
+    let started = Instant::now();
+    let contents: Vec<&str> = texts.iter().map(|text| text.content.as_str()).collect();
+    let embedded = match app.screener.embed(&contents, Duration::ZERO) {
+        Embedding::Known(embedded) => {
+            if embedded.iter().any(|embedded| matches!(embedded, Embedded::Refused)) {
+                let pause = Duration::from_millis(app.config.embedding.refused_pause_ms);
+                tokio::time::sleep(pause).await;
+            }
+            embedded
+        }
+        coming @ Embedding::Coming(_) => {
+            let waited = tokio::task::spawn_blocking(move || coming.wait()).await;
+            waited.unwrap_or_else(|_| vec![Embedded::Refused; texts.len()])
+        }
     };
-    if app.screener.may_block() {
-        tokio::task::spawn_blocking(work).await.unwrap_or_default()
-    } else {
-        work()
-    }
+    let share = started.elapsed() / u32::try_from(texts.len().max(1)).unwrap_or(u32::MAX);
+    let all = texts.iter().zip(&facts).zip(&embedded);
+    all.map(|((text, facts), embedded)| one(app, project, &text.content, facts, embedded, share)).collect()
 }
 
 fn one(

@@ -87,6 +87,11 @@ fn content(number: u64) -> String {
     text
 }
 
+/// Whether the text with this number is one of those that come again, which `of_ten` of ten are.
+fn is_repeated(number: u64, of_ten: u64) -> bool {
+    mix(number) % 10 < of_ten
+}
+
 /// Spreads `x` over 64 bits. Source: Steele, Lea, Flood (2014), SplitMix64.
 fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -121,15 +126,25 @@ impl Traffic {
     }
 
     fn new(events_per_request: usize, has_keys: bool, now: UnixMs) -> Self {
-        let said: Vec<_> = Said::generation().collect();
-        let occurred_at_ms = now.0;
+        Self::of(events_per_request, Said::generation(), |body, said| {
+            body.event(said, has_keys, false, now.0);
+        })
+    }
+
+    /// Requests of what was `said`, each event written by `event`.
+    fn of(
+        events_per_request: usize,
+        said: impl Iterator<Item = Said>,
+        event: impl Fn(&mut Template, &Said),
+    ) -> Self {
+        let said: Vec<_> = said.collect();
         let render = |events: &[Said]| {
             let mut body = Template::default();
             let is_batch = events_per_request > 1;
             body.text(if is_batch { "{\"events\":[" } else { "" });
-            for (number, event) in events.iter().enumerate() {
+            for (number, said) in events.iter().enumerate() {
                 body.text(if number == 0 { "" } else { "," });
-                body.event(event, has_keys, occurred_at_ms);
+                event(&mut body, said);
             }
             body.text(if is_batch { "]}" } else { "" });
             body.with_head()
@@ -137,18 +152,31 @@ impl Traffic {
         Self { templates: said.chunks_exact(events_per_request).map(render).collect(), events_per_request }
     }
 
+    /// Requests of `events` each, of whose texts `repeated_of_ten` of ten are of a few; the others are new.
+    pub(super) fn talk(events: usize, repeated_of_ten: u64, now: UnixMs) -> Self {
+        let number = |said: &Said| (said.turn * SESSIONS + said.session) as u64;
+        let said = Said::generation().map(|said| match number(&said) {
+            number if is_repeated(number, repeated_of_ten) => {
+                Said { content: content(number % REPEATED_TEXTS), ..said }
+            }
+            _ => said,
+        });
+        let event = |body: &mut Template, said: &Said| {
+            body.event(said, false, !is_repeated(number(said), repeated_of_ten), now.0);
+        };
+        Self::of(events, said, event)
+    }
+
     /// Requests that screen one text each, of which `repeated_of_ten` of ten hold one of a few texts; the others are new.
     pub(super) fn screenings(repeated_of_ten: u64) -> Self {
         let render = |number: usize| {
             let number = number as u64;
             let mut body = Template::default();
-            let is_repeated = mix(number) % 10 < repeated_of_ten;
+            let is_repeated = is_repeated(number, repeated_of_ten);
             body.text("{\"content\":\"");
             body.text(&content(if is_repeated { number % REPEATED_TEXTS } else { number }));
             if !is_repeated {
-                body.text(" ");
-                body.keys.push(body.bytes.len());
-                body.text(&"0".repeat(KEY_DIGITS));
+                body.new_word();
             }
             body.text("\"}");
             body.with_head_to(SCREEN_PATH)
@@ -189,7 +217,7 @@ impl Template {
         self.bytes.extend_from_slice(text.as_bytes());
     }
 
-    fn event(&mut self, said: &Said, has_keys: bool, occurred_at_ms: i64) {
+    fn event(&mut self, said: &Said, has_keys: bool, is_text_new: bool, occurred_at_ms: i64) {
         let Said { session, turn, content } = said;
         let (kind, role) = if turn.is_multiple_of(2) {
             ("message.user", "user")
@@ -203,7 +231,13 @@ impl Template {
         self.text(&"0".repeat(GENERATION_DIGITS));
         self.text(&format!(
             "\",\"source\":\"web\",\"role\":\"{role}\",\"actor\":{{\"id\":\"user-{session:04}\",\"type\":\"user\"}},\
-             \"target\":\"bot-1\",\"content\":\"{content}\",\"correlationId\":\"req-{session:04}-{turn:02}\",\
+             \"target\":\"bot-1\",\"content\":\"{content}"
+        ));
+        if is_text_new {
+            self.new_word();
+        }
+        self.text(&format!(
+            "\",\"correlationId\":\"req-{session:04}-{turn:02}\",\
              \"traceId\":\"{:016x}\",\"schemaVersion\":1,\"occurredAt\":{occurred_at_ms},\
              \"attribution\":{{\"referrer\":\"app\"}},\"metadata\":{{\"model\":\"l2\",\"turn\":{turn}}}",
             mix(*session as u64)
@@ -215,6 +249,13 @@ impl Template {
             self.text("\"");
         }
         self.text("}");
+    }
+
+    /// A word that no other text has.
+    fn new_word(&mut self) {
+        self.text(" ");
+        self.keys.push(self.bytes.len());
+        self.text(&"0".repeat(KEY_DIGITS));
     }
 
     /// The request with this body. The key is one that development mode lets in, so that looking it up is measured.
@@ -271,6 +312,22 @@ mod tests {
             Said::generation().filter(|said| RISKY.iter().any(|risky| said.content.contains(risky))).count();
         let share = risky as f64 / (SESSIONS * SESSION_EVENTS) as f64;
         assert!((0.18..0.22).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn of_ten_texts_so_many_come_again() {
+        for repeated in [0, 5, 9] {
+            let traffic = Traffic::talk(500, repeated, UnixMs(0));
+            let mut texts = HashSet::new();
+            // Two rounds: the second has other new texts than the first.
+            for number in 0..2 * 80 {
+                for event in body(&traffic, number)["events"].as_array().unwrap() {
+                    texts.insert(event["content"].as_str().unwrap().to_owned());
+                }
+            }
+            let share = texts.len() as f64 / 80_000.0;
+            assert!((share - (1.0 - repeated as f64 / 10.0)).abs() < 0.01, "{share} are new");
+        }
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub struct Args {
 
 /// Runs `tidegate import`. Errors: something that stops the import, or (at the end) rows that were rejected.
 pub async fn run(args: Args, config: crate::config::Config) -> anyhow::Result<()> {
-    let tally = import(&args, config).await?;
+    let tally = Box::pin(import(&args, config)).await?;
     if tally.rejected > 0 {
         bail!("{} rejected; everything else is in", tally.rejected);
     }
@@ -78,7 +78,7 @@ pub async fn run(args: Args, config: crate::config::Config) -> anyhow::Result<()
 async fn import(args: &Args, config: crate::config::Config) -> anyhow::Result<Tally> {
     let files = Files::open(&args.files)?;
     let mut interrupt = Interrupt::listen()?;
-    let target = Target::choose(args, config).await?;
+    let target = Box::pin(Target::choose(args, config)).await?;
     let done = tokio::select! {
         done = transfer(args, files, &target) => done,
         () = interrupt.wait() => Err(anyhow!("interrupted; run it again to go on, rows already in are recognised")),

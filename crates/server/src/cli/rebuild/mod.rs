@@ -72,6 +72,8 @@ async fn fold(
         views,
         screener: Arc::clone(&rules.screener),
         labels: Some(Arc::clone(&rules.labels)),
+        // What the log says of analyses is folded; nothing is analysed again.
+        trigger: None,
         observer: Arc::new(Silent),
         half_life: app::half_life(config),
         batch_max_bytes: config.pipeline.batch_max_bytes,

@@ -1,7 +1,6 @@
 //! What the native door answers.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -12,19 +11,10 @@ use tidegate_domain::id::{EventId, Position};
 use tidegate_domain::ports::Receipt;
 use utoipa::ToSchema;
 
+use crate::analysis::{self, Waited, Waiting};
 use crate::app::App;
 use crate::doors::judge::{self, Verdict};
 use crate::http::Problem;
-
-/// How long `wait=screened` waits.
-const WAIT_MAX: Duration = Duration::from_secs(5);
-
-/// After which stage the request is answered.
-#[derive(Clone, Copy)]
-pub(super) enum Waiting {
-    No,
-    Screened,
-}
 
 /// What a client sends: one event, several, or several under `events`.
 #[derive(ToSchema)]
@@ -97,16 +87,16 @@ pub struct EventReceipt {
     position: u64,
     /// True if it was there before; then this is the first one's receipt.
     duplicate: bool,
-    /// With `wait=screened`: true if screening was not finished in time.
+    /// With `wait`: true if that stage was not reached in time; the event is safe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending: Option<bool>,
-    /// With `wait=screened`: the event's risk, 0..1.
+    /// With `wait=screened` the event's risk, with `wait=analyzed` its session's as the analysis says, 0..1.
     #[serde(skip_serializing_if = "Option::is_none")]
     risk_score: Option<f64>,
-    /// With `wait=screened`: the event's category.
+    /// With `wait`: the event's category.
     #[serde(skip_serializing_if = "Option::is_none")]
     category: Option<&'static str>,
-    /// With `wait=screened`: codes of the flags that fired.
+    /// With `wait=screened` codes of the flags that fired, with `wait=analyzed` the session's patterns.
     #[serde(skip_serializing_if = "Option::is_none")]
     patterns: Option<Vec<String>>,
 }
@@ -185,12 +175,22 @@ pub(super) async fn one(
         None => return Err(judge::problem(Vec::new())),
     };
     let mut answer = EventReceipt::new(&receipt, duplicate);
-    if let Waiting::Screened = waiting {
-        let done = wait_for(app, receipt.position).await;
-        answer.pending = Some(!done);
-        if done {
+    if waiting != Waiting::No {
+        let mut session = None;
+        if waiting == Waiting::Analyzed {
+            session = analysis::sessions_of(app, project, vec![receipt.position]).await?.pop();
+        }
+        let waited =
+            analysis::wait(app, waiting, session.as_ref().map(|(key, _)| key), receipt.position).await?;
+        answer.pending = Some(waited == Waited::Pending);
+        if waited != Waited::Pending {
             let assessed = app.views.assessments(project, &[receipt.position]).await?;
             fill(&mut answer, assessed);
+        }
+        if let Waited::Analyzed(verdict) = waited {
+            answer.risk_score = Some(verdict.risk_score.get());
+            answer.patterns =
+                Some(verdict.patterns.iter().map(|pattern| pattern.name().to_owned()).collect());
         }
     }
     Ok(Json(answer).into_response())
@@ -203,22 +203,24 @@ fn fill(answer: &mut EventReceipt, mut assessed: HashMap<Position, tidegate_doma
     answer.patterns = Some(assessment.flags.into_iter().map(|flag| flag.code.into_owned()).collect());
 }
 
-/// Waits until all stored events of `verdicts` are screened, or the patience ends.
-pub(super) async fn wait(app: &App, verdicts: &[Verdict]) {
-    let last = verdicts.iter().filter_map(|verdict| match verdict {
+/// Waits until all stored events of `verdicts` have passed `stage`, or the patience ends.
+pub(super) async fn wait(
+    app: &App,
+    project: &str,
+    verdicts: &[Verdict],
+    stage: Waiting,
+) -> Result<(), Problem> {
+    let stored = verdicts.iter().filter_map(|verdict| match verdict {
         Verdict::Stored(receipt) | Verdict::Duplicate(receipt) => Some(receipt.position),
         Verdict::Refused(_) => None,
     });
-    if let Some(last) = last.max() {
-        wait_for(app, last).await;
+    let Some(last) = stored.clone().max().filter(|_| stage != Waiting::No) else { return Ok(()) };
+    analysis::wait(app, Waiting::Screened, None, last).await?;
+    if stage == Waiting::Analyzed {
+        let sessions = analysis::sessions_of(app, project, stored.collect()).await?;
+        analysis::wait_for_all(app, sessions).await?;
     }
-}
-
-/// True once the pipeline has passed `position`; false if that took too long.
-async fn wait_for(app: &App, position: Position) -> bool {
-    let mut checkpoint = app.query.watch_checkpoint();
-    let passed = checkpoint.wait_for(|checkpoint| *checkpoint > position);
-    matches!(tokio::time::timeout(WAIT_MAX, passed).await, Ok(Ok(_)))
+    Ok(())
 }
 
 /// Answers a request of several events. Written by hand into one string: it may hold a thousand verdicts.

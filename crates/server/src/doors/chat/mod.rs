@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
+use crate::analysis::Waiting;
 use crate::app::App;
 use crate::http::Problem;
 use crate::http::auth::{Caller, ToIngest};
@@ -21,17 +22,19 @@ use crate::http::problem::BodyRefusals;
 
 use super::judge::judge;
 use super::{DoorContext, judge};
-use answer::{BatchReceipt, Waiting};
+use answer::BatchReceipt;
 pub use answer::{EventReceipt, EventVerdict, EventsAnswer};
 use split::Events;
 
 /// Accepts events: 200 once they are durable.
 ///
 /// One event is answered with its receipt, several with one verdict each: a bad event never sinks its neighbours.
-/// `?wait=screened` answers after the events were screened, or says `pending` when that takes too long.
+/// `?wait=screened` answers after the events were screened, `?wait=analyzed` after their sessions were analysed, or says
+/// `pending` when that takes too long.
 #[utoipa::path(
     post, path = "/v1/events", operation_id = "postEvents", tag = "events",
-    params(("wait" = Option<String>, Query, description = "`screened`: answer after screening")),
+    params(("wait" = Option<String>, Query, description = "`screened`: answer after screening; `analyzed`: after the \
+        analysis of the session; `no`: at once, whatever `analysis.strategy` says")),
     request_body(content((answer::NewEvents = "application/json"), (String = "application/x-ndjson")),
         description = "One event, an array of events, `{events: […]}`, or one event a line"),
     responses(
@@ -51,7 +54,7 @@ pub async fn post_events(
 ) -> Result<Response, Problem> {
     let started = Instant::now();
     let (Parts { uri, headers, extensions, .. }, body) = request.into_parts();
-    let waiting = waiting(&app, &uri)?;
+    let waiting = waiting(&app, caller.project(), &uri)?;
     let media = body::media(&headers, &[Media::Json, Media::Ndjson])?;
     let payload = app.bodies.read(&headers, body).await?;
     let admitted = app.admission.admit()?;
@@ -72,9 +75,7 @@ pub async fn post_events(
         }
         Events::Many(events) => {
             let verdicts = judge(&app, &door, &events.candidates, text.len(), parse::parse, admitted).await?;
-            if let Waiting::Screened = waiting {
-                answer::wait(&app, &verdicts).await;
-            }
+            answer::wait(&app, caller.project(), &verdicts, waiting).await?;
             BatchReceipt(&verdicts).into_response()
         }
     };
@@ -82,20 +83,21 @@ pub async fn post_events(
     Ok(response)
 }
 
-fn waiting(app: &App, uri: &Uri) -> Result<Waiting, Problem> {
+fn waiting(app: &App, project: &str, uri: &Uri) -> Result<Waiting, Problem> {
     if uri.query().is_none() {
-        return Ok(Waiting::No);
+        return Ok(Waiting::by_default(app, project));
     }
     let mut params = Params::of(uri);
-    let waiting = params.parsed("wait", "screened", |text| (text == "screened").then_some(Waiting::Screened));
+    let waiting = params.parsed("wait", "no, screened or analyzed", |text| match text {
+        "no" => Some(Waiting::No),
+        "screened" => Some(Waiting::Screened),
+        "analyzed" => Some(Waiting::Analyzed),
+        _ => None,
+    });
     params.finish()?;
-    match waiting {
-        Some(_) if !app.config.pipeline.enabled => {
-            let detail = "wait=screened needs the pipeline, and pipeline.enabled is false";
-            Err(Problem::new(StatusCode::CONFLICT, "pipeline-disabled", detail))
-        }
-        waiting => Ok(waiting.unwrap_or(Waiting::No)),
-    }
+    let waiting = waiting.unwrap_or_else(|| Waiting::by_default(app, project));
+    waiting.check(app, project)?;
+    Ok(waiting)
 }
 
 /// The `Idempotency-Key` header, quoted or not; for a single event without a key in its body.

@@ -131,8 +131,9 @@ fn nothing_is_gone(what: &str, dir: &Path, harmed: &[(PathBuf, Vec<u8>)]) {
             continue;
         }
         let now = read(path).unwrap_or_else(|error| panic!("{what}: {name} is gone: {error}"));
-        let is_derived =
-            name.ends_with(".idx") || name.starts_with("views.sqlite") || name == "control.sqlite";
+        let is_derived = name.ends_with(".idx")
+            || name.starts_with("views.sqlite")
+            || ["control.sqlite", "jobs.sqlite"].contains(&name.as_str());
         let end = before.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         assert!(is_derived || now.starts_with(&before[..end]), "{what}: {name} was changed");
     }
@@ -292,6 +293,25 @@ async fn projects_and_keys() {
     };
     let words = "its write-ahead log control.sqlite-wal is here: restore control.sqlite from a backup";
     sound.after("control is gone but for its log", orphan, (1, words), Refused(words)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs() {
+    let sound = Sound::new().await;
+    let file = |dir: &Path| dir.join("jobs.sqlite");
+    let garbage = |dir: &Path| write(file(dir), "x".repeat(9000)).unwrap();
+    let words = (1, "move it away with its -wal, and a start makes a new one");
+    sound.after("jobs are garbage", garbage, words, Refused("jobs cannot be opened")).await;
+    let gone = |dir: &Path| remove_file(file(dir)).unwrap();
+    let words = (0, "missing or empty, though the log holds events; a start makes a new one");
+    sound.after("jobs are gone", gone, words, Without(&[])).await;
+    let empty = |dir: &Path| write(file(dir), "").unwrap();
+    sound.after("jobs are empty", empty, words, Without(&[])).await;
+    let orphan = |dir: &Path| {
+        rename(file(dir), dir.join("jobs.sqlite-wal")).unwrap();
+    };
+    let words = "its write-ahead log jobs.sqlite-wal is here: restore jobs.sqlite from a backup";
+    sound.after("jobs are gone but for their log", orphan, (1, words), Refused(words)).await;
 }
 
 /// Keys that are gone must not go in silence.

@@ -25,12 +25,20 @@ pub(crate) struct Cluster {
     homes: Vec<TempDir>,
     url: String,
     timeout_ms: u64,
+    is_analysing: bool,
 }
 
 impl Cluster {
     /// Starts everything.
     pub(crate) async fn start() -> Self {
         Self::start_with(PATIENCE_MS).await
+    }
+
+    /// Starts everything, with servers that analyse sessions.
+    pub(crate) async fn start_analysing() -> Self {
+        let postgres = Postgres::start().await;
+        let url = postgres.url();
+        Self::start_as(postgres, url, PATIENCE_MS, true).await
     }
 
     /// Starts everything, with servers that wait no longer than this for their database.
@@ -42,15 +50,19 @@ impl Cluster {
 
     /// Starts everything, with the API process on `url`, which leads to `postgres`.
     pub(crate) async fn start_on(postgres: Postgres, url: String, timeout_ms: u64) -> Self {
+        Self::start_as(postgres, url, timeout_ms, false).await
+    }
+
+    async fn start_as(postgres: Postgres, url: String, timeout_ms: u64, is_analysing: bool) -> Self {
         let redis = Redis::start().await;
         let homes: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
-        let serve = |home, role, url| serve(home, role, url, &redis, timeout_ms);
+        let serve = |home, role, url| serve(home, role, url, &redis, timeout_ms, is_analysing);
         let api = serve(&homes[0], "api", &url).start().await;
         let (mut workers, direct) = (Vec::new(), postgres.url());
         for home in &homes[1..] {
             workers.push(serve(home, "worker", &direct).start().await);
         }
-        let cluster = Self { api, workers, postgres, redis, homes, url, timeout_ms };
+        let cluster = Self { api, workers, postgres, redis, homes, url, timeout_ms, is_analysing };
         cluster.shards_are_held_by(2).await;
         cluster
     }
@@ -58,19 +70,22 @@ impl Cluster {
     /// A worker in place of number `number`, which is gone.
     pub(crate) async fn restart_worker(&mut self, number: usize) {
         let home = &self.homes[1 + number];
-        self.workers[number] =
-            serve(home, "worker", &self.postgres.url(), &self.redis, self.timeout_ms).start().await;
+        self.workers[number] = self.serve(home, "worker", &self.postgres.url()).start().await;
     }
 
     /// An API process in place of the one that is gone.
     pub(crate) async fn restart_api(&mut self) {
-        self.api = serve(&self.homes[0], "api", &self.url, &self.redis, self.timeout_ms).start().await;
+        self.api = self.serve(&self.homes[0], "api", &self.url).start().await;
     }
 
     /// One more API process.
     pub(crate) async fn another_api(&self) -> ChildServer {
         let home = tempfile::tempdir().unwrap();
-        serve(&home, "api", &self.url, &self.redis, self.timeout_ms).start().await
+        self.serve(&home, "api", &self.url).start().await
+    }
+
+    fn serve(&self, home: &TempDir, role: &str, url: &str) -> Serve {
+        serve(home, role, url, &self.redis, self.timeout_ms, self.is_analysing)
     }
 
     /// Load on the API process.
@@ -115,10 +130,11 @@ impl Cluster {
     }
 }
 
-fn serve(home: &TempDir, role: &str, url: &str, redis: &Redis, timeout_ms: u64) -> Serve {
+fn serve(home: &TempDir, role: &str, url: &str, redis: &Redis, timeout_ms: u64, is_analysing: bool) -> Serve {
     Serve::on_store(home.path(), url)
         .set("SERVER__ROLES", role)
         .set("SERVER__DEV", "true")
+        .set("ANALYSIS__SESSION_ENABLED", is_analysing)
         .set("TRANSPORT__URL", redis.url())
         .set("WORKER__LEASE_TTL_MS", LEASE_TTL_MS)
         .set("STORE__TIMEOUT_MS", timeout_ms)

@@ -153,6 +153,10 @@ impl Writer {
     }
 }
 
+fn positions(events: &[Value]) -> Vec<u64> {
+    events.iter().map(|event| event["position"].as_u64().expect("a position")).collect()
+}
+
 impl Writers {
     /// These clients and `others`.
     pub(crate) fn and(mut self, others: Self) -> Self {
@@ -163,9 +167,15 @@ impl Writers {
     /// Every acknowledged event is there once, under its id, in the order sent, and nothing that nobody sent.
     pub(crate) async fn check(&self, client: &Client) {
         let all = walk::events(client, "order=asc&limit=1000").await;
-        let positions: Vec<_> =
-            all.iter().map(|event| event["position"].as_u64().expect("a position")).collect();
-        assert_eq!(positions, (0..all.len() as u64).collect::<Vec<_>>(), "dense");
+        let mut positions = positions(&all);
+        assert!(positions.is_sorted(), "in order");
+        // Analyses have positions too, and are in no list that does not ask for them.
+        for kind in ["session.analyzed", "cot.analyzed"] {
+            let analyses = walk::events(client, &format!("order=asc&limit=1000&type={kind}")).await;
+            positions.extend(self::positions(&analyses));
+        }
+        positions.sort_unstable();
+        assert_eq!(positions, (0..positions.len() as u64).collect::<Vec<_>>(), "dense");
         let mut of_writers: HashMap<u64, Vec<&Value>> = HashMap::new();
         for event in &all {
             of_writers.entry(event["data"]["writer"].as_u64().expect("a writer")).or_default().push(event);

@@ -8,19 +8,27 @@ use super::cluster::Cluster;
 use super::load::OTHERS;
 use crate::support::nightly;
 use crate::support::patience::eventually;
+use crate::support::walk;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_reach_workers_by_streams_and_leave_them_when_they_are_folded() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::start_analysing().await;
     let load = cluster.load();
     load.goes_on(300).await;
     cluster.check_routed(load).await;
 }
 
 impl Cluster {
-    /// Waits until each event of the log is in one of the routed streams, once.
+    /// Waits until each event of the log is in one of the routed streams, once, and no analysis of one.
     async fn all_is_routed(&self) {
-        let stored = self.api.read("/v1/metrics").await["log_tail"].as_u64().expect("a tail");
+        let session = eventually("a session is analysed", async || {
+            let analyses = walk::events(&self.api, "type=session.analyzed").await;
+            analyses.first().map(|analysis| analysis["sessionId"].clone())
+        });
+        // What comes after the analysis in its shard is routed after it.
+        let last = json!({"type": "a", "sessionId": session.await, "data": {"writer": OTHERS, "n": 1}});
+        self.api.store(last).await;
+        let stored = walk::count(&self.api).await as u64;
         let length = |stream| self.redis.number(&["XLEN", stream]);
         eventually("every event is routed", async || {
             (length("events:low_risk") + length("events:reasoning_queue") == stored).then_some(())
@@ -82,7 +90,7 @@ async fn a_redis_that_is_killed_and_comes_back_empty_is_no_matter() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_is_emptied_loses_nothing() {
-    let cluster = Cluster::start().await;
+    let cluster = Cluster::start_analysing().await;
     let load = cluster.load();
     for _ in 0..5 {
         load.goes_on(60).await;

@@ -50,6 +50,9 @@ impl Serve {
         command.env("TIDEGATE_WORKER__LEASE_TTL_MS", "1000");
         // A machine full of other tests is no reason to refuse.
         command.env("TIDEGATE_SERVER__LAG_MAX_MS", "60000");
+        // Analyses are events too, and would lie between those that a test counts: see `it::analysis`.
+        command.env("TIDEGATE_ANALYSIS__SESSION_ENABLED", "false");
+        command.env("TIDEGATE_ANALYSIS__COT_ENABLED", "false");
         Self { command, dir: dir.to_owned(), stderr: None }
     }
 
@@ -63,6 +66,12 @@ impl Serve {
     /// Sets a setting by its name in the environment.
     pub(crate) fn set(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.command.env(format!("TIDEGATE_{name}"), value.to_string());
+        self
+    }
+
+    /// Leaves a setting as it is by default.
+    pub(crate) fn unset(mut self, name: &str) -> Self {
+        self.command.env_remove(format!("TIDEGATE_{name}"));
         self
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use tidegate_server::config::Config;
 use tidegate_server::run::{self, Running};
+use tidegate_testkit::vendor::Vendor;
 use tokio::runtime::Handle;
 
 use super::client::Client;
@@ -40,9 +41,33 @@ pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> TestServer {
     config.store.url = super::store::address(dir.path()).await;
     config.store.partition_max_events = 1000;
     config.worker.lease_ttl_ms = 1000;
+    // Analyses are events too, and would lie between those that a test counts: see `it::analysis`.
+    config.analysis.session_enabled = false;
+    config.analysis.cot_enabled = false;
     change(&mut config);
     let running = run::start(config.clone()).await.expect("the server starts");
     TestServer { client: Client::new(running.addresses[0]), config, running: Some(running), _dir: dir }
+}
+
+/// A server that analyses by its rules, as by default, soon after each event; changed by `change`.
+pub(crate) async fn start_analysing(change: impl FnOnce(&mut Config)) -> TestServer {
+    start_with(|config| {
+        config.analysis.session_enabled = true;
+        config.analysis.cot_enabled = true;
+        config.analysis.coalesce_ms = 20;
+        config.jobs.backoff_min_ms = 20;
+        config.jobs.backoff_max_ms = 100;
+        change(config);
+    })
+    .await
+}
+
+/// Lets `config` analyse by `vendor`, which speaks like OpenAI.
+pub(crate) fn ask(config: &mut Config, vendor: &Vendor) {
+    config.analysis.models = vec!["openai".to_owned()];
+    config.openai.base_url = format!("http://{}/v1", vendor.address);
+    config.openai.timeout_ms = 2000;
+    config.openai.breaker_open_ms = 50;
 }
 
 impl Deref for TestServer {

@@ -129,6 +129,7 @@ impl Life {
             views: Arc::clone(&views),
             screener,
             labels: None,
+            trigger: None,
             observer: Arc::new(Silent),
             half_life,
             batch_max_bytes: self.config.pipeline.batch_max_bytes,

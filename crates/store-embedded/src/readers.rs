@@ -13,19 +13,19 @@ use crate::sqlite::{Cause, lock, open_private};
 const READERS: usize = 2;
 
 /// The reading connections of one file.
-pub(super) struct Readers {
+pub(crate) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
 }
 
 impl Readers {
-    pub(super) fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), idle: Mutex::default(), permits: Arc::new(Semaphore::new(READERS)) }
     }
 
     /// The file.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -33,7 +33,7 @@ impl Readers {
     ///
     /// Waits, without a thread, while all connections are in use. A caller that goes away leaves its read to end by
     /// itself, still counted. Errors: the file cannot be read, or `work` panicked.
-    pub(super) async fn read<T, F>(self: &Arc<Self>, work: F) -> Result<T, Cause>
+    pub(crate) async fn read<T, F>(self: &Arc<Self>, work: F) -> Result<T, Cause>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
