@@ -12,7 +12,7 @@ mod sets;
 
 use std::{collections::HashMap, path::Path};
 
-use sets::Rows;
+use sets::{Part, Rows};
 use tidegate_scanner::injection_rows;
 
 /// Sets, the label of attacks in them, and whether every row counts as harmless whatever its label.
@@ -61,11 +61,16 @@ fn main() -> anyhow::Result<()> {
                     counts.push(0);
                     counts.len() - 1
                 });
-                counts[number] += usize::from(row.is_seen());
+                counts[number] += usize::from(row.part() == Part::Seen);
                 own.push(number);
             }
             let judged = name == "sql_injection";
-            examples.push(Example { rows: own, attack: row.label() == attacks, seen: row.is_seen(), judged });
+            examples.push(Example {
+                rows: own,
+                attack: row.label() == attacks,
+                seen: row.part() == Part::Seen,
+                judged,
+            });
         }
     }
     for example in &mut examples {

@@ -41,7 +41,7 @@ pub enum ScannerError {
 
 impl Scanner {
     /// Name and version of the rules: a finding is a pure function of (text, options, version).
-    pub const VERSION: &'static str = "scanner-1";
+    pub const VERSION: &'static str = "scanner-2";
 
     /// Passes that redaction makes at most before it gives up on keeping anything.
     const PASSES_MAX: usize = 8;

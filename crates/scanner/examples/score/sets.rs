@@ -47,13 +47,40 @@ impl Row {
         spans.iter().map(of).collect()
     }
 
-    /// Whether rules were written by looking at this row: one bit of a hash of its id.
-    pub(crate) fn is_seen(&self) -> bool {
+    /// Which part of its set the row belongs to: two bits of a hash of its id.
+    pub(crate) fn part(&self) -> Part {
         let id = format!("scanner-half:{}", self.0["id"].as_str().unwrap_or_default());
         let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        ((hash ^ hash >> 33) >> 7) & 1 == 0
+        let bit = |at: u32| (hash ^ hash >> 33) >> at & 1;
+        match (bit(7), bit(11)) {
+            (0, _) => Part::Seen,
+            (_, 0) => Part::Later,
+            _ => Part::Unseen,
+        }
+    }
+}
+
+/// What rules were written with, and what they are measured with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Looked at from the start: one half.
+    Seen,
+    /// Measured first, then looked at: a quarter.
+    Later,
+    /// Never looked at: a quarter.
+    Unseen,
+}
+
+impl Part {
+    /// As the report names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Later => "later",
+            Self::Unseen => "unseen",
+        }
     }
 }
 

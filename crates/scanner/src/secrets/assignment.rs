@@ -21,8 +21,49 @@ const PASSWORD_ENTROPY_MIN: f64 = 2.8;
 /// Names that carry a key word and no credential.
 const HARMLESS: [&str; 9] =
     ["public", "primary", "foreign", "keyword", "author", "keyboard", "monkey", "keyframe", "accessib"];
-/// What a name ends with if its value is a name, a place or a count.
-const ABOUT: [&str; 10] = ["id", "ids", "name", "url", "uri", "path", "file", "size", "type", "count"];
+/// What a name ends with if its value is about a credential and none: a name, a place, a count, a kind.
+const ABOUT: [&str; 40] = [
+    "id",
+    "ids",
+    "name",
+    "url",
+    "uri",
+    "path",
+    "file",
+    "size",
+    "type",
+    "count",
+    "event",
+    "events",
+    "length",
+    "len",
+    "index",
+    "version",
+    "mode",
+    "format",
+    "prefix",
+    "suffix",
+    "host",
+    "port",
+    "endpoint",
+    "region",
+    "scope",
+    "scopes",
+    "role",
+    "group",
+    "policy",
+    "algorithm",
+    "alg",
+    "expires",
+    "expiry",
+    "ttl",
+    "label",
+    "field",
+    "column",
+    "header",
+    "state",
+    "status",
+];
 
 /// The value assigned to the name whose key lies at `start..end`, if it looks like a secret.
 ///
@@ -55,11 +96,15 @@ fn name_around(text: &str, start: usize, end: usize) -> String {
     text[start - before..end + after].to_ascii_lowercase()
 }
 
-/// Whether the rest of the name says that the value is about the credential only: `jobCredentialsId`.
+/// Whether the rest of the name says that the value is about the credential only: `jobCredentialsId`,
+/// `key_down_event`.
 fn ends_about(text: &str, end: usize) -> bool {
-    let rest = text[end..].bytes().take(32).take_while(u8::is_ascii_alphanumeric).count();
-    let rest = text[end..end + rest].to_ascii_lowercase();
-    ABOUT.iter().any(|word| rest.ends_with(word) && rest.len() <= word.len() + 2)
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let length = text.as_bytes()[end..].iter().take(32).take_while(|byte| is_name(byte)).count();
+    let rest = &text[end..end + length];
+    let last = rest.rsplit(['_', '-']).next().unwrap_or(rest).to_ascii_lowercase();
+    let is_word = rest.contains(['_', '-']) && ABOUT.contains(&last.as_str());
+    is_word || ABOUT.iter().any(|word| last.ends_with(word) && rest.len() <= word.len() + 2)
 }
 
 fn is_value(byte: u8) -> bool {

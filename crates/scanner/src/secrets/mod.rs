@@ -8,6 +8,7 @@ mod context;
 mod curl;
 mod names;
 mod pem;
+mod published;
 mod rule;
 mod tokens;
 mod urls;
@@ -212,8 +213,9 @@ fn around(regex: &Regex, bytes: &[u8], start: usize, end: usize, lead: usize) ->
         return None;
     }
     let from = start.saturating_sub(lead);
+    let starts = |at: usize| starts_token(bytes, at) && is_first(bytes[at]);
     (from..start)
-        .find(|&at| starts_token(bytes, at))
+        .find(|&at| starts(at))
         .and_then(|at| anchored(regex, bytes, at))
         .filter(|span| span.end >= end)
 }
@@ -223,11 +225,16 @@ fn starts_token(bytes: &[u8], at: usize) -> bool {
     at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || bytes[at - 1] == b'*')
 }
 
+/// What a token may start with: not what stands before one, like a quote or `=`.
+fn is_first(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~')
+}
+
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=' | b'.')
 }
 
-/// What must hold besides the format: the token ends here, and it looks random.
+/// What must hold besides the format: the token ends here, it looks random, and it is no published sample.
 fn accepts(rule: &Rule, bytes: &[u8], span: Span) -> bool {
     let body = &bytes[span.start..span.end];
     let ends = bytes
@@ -238,6 +245,7 @@ fn accepts(rule: &Rule, bytes: &[u8], span: Span) -> bool {
     ends && !example
         && (rule.entropy_min == 0.0 || entropy::bits_per_byte(body) >= rule.entropy_min)
         && (!rule.digit || entropy::is_mixed(body))
+        && !(rule.samples && published::is_published(body))
 }
 
 #[cfg(test)]
@@ -260,5 +268,40 @@ mod tests {
         ids.sort_unstable();
         let twice: Vec<_> = ids.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
         assert_eq!(twice, ["lob-public-key"]);
+    }
+
+    fn rules(text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        Secrets::new().unwrap().scan(text, &mut found);
+        let mut rules: Vec<_> = found.into_iter().map(|finding| finding.rule.into_owned()).collect();
+        rules.dedup();
+        rules
+    }
+
+    #[test]
+    fn a_token_may_follow_a_quote_or_an_equals_sign() {
+        let token = ["911602140448", "729|AY-lRJZq9BoDLobvAiP25L7RcMg"].concat();
+        for text in [format!("{{\"t\":\"{token}\"}}"), format!("t={token}"), token] {
+            assert_eq!(rules(&text), ["facebook-access-token"], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_name_says_of_a_key_is_no_key() {
+        let value = "Lu1qsk3T7znIp62zwdq3YY47H7p";
+        for name in ["key_down_event", "jobCredentialsId", "token-type", "auth_endpoint"] {
+            assert!(rules(&format!("{name}={value}")).is_empty(), "{name}");
+        }
+        for name in ["api_key", "apiKeyProd", "client_secret", "SECRET_KEY_BASE", "token_v2"] {
+            assert_eq!(rules(&format!("{name}={value}")), ["generic-secret"], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_published_sample_and_an_identifier_are_no_secrets() {
+        let sample = ["AIza", "Syabcdefghijklmnopqrstuvwxyz", "1234567"].concat();
+        assert!(rules(&sample).is_empty());
+        assert_eq!(rules(&sample.replace("yzab", "zyab").replace("xyz", "zyx")), ["gcp-api-key"]);
+        assert!(rules("GLC_StateBeginUnderwaterAliasModelCaustics(a)").is_empty());
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Rule {
     pub(crate) open: bool,
     /// Whether there must be a digit among the characters.
     pub(crate) digit: bool,
+    /// Whether the provider has published keys of this format as samples.
+    pub(crate) samples: bool,
     /// How much a finding matters.
     pub(crate) severity: Severity,
 }
@@ -42,7 +44,8 @@ pub(crate) const fn token(
     entropy_min: f64,
 ) -> Rule {
     let form = Form::Token { lead: 0 };
-    Rule { id, keys, pattern, form, entropy_min, open: false, digit: false, severity: Severity::High }
+    let (open, digit, samples) = (false, false, false);
+    Rule { id, keys, pattern, form, entropy_min, open, digit, samples, severity: Severity::High }
 }
 
 /// A secret that is recognised by the name it is assigned to.
@@ -69,6 +72,11 @@ impl Rule {
     /// A digit is needed: the format alone would match words.
     pub(crate) const fn with_digit(self) -> Self {
         Self { digit: true, ..self }
+    }
+
+    /// The provider publishes samples of this format; see [`super::published`].
+    pub(crate) const fn with_samples(self) -> Self {
+        Self { samples: true, ..self }
     }
 
     /// Names its owner, or opens little: medium.

@@ -4,7 +4,7 @@ use super::words::Words;
 use crate::sql;
 
 /// Clients of SQL databases, and their options that carry a statement.
-const CLIENTS: [(&str, &[&str]); 15] = [
+const CLIENTS: [(&str, &[&str]); 14] = [
     ("psql", &["-c", "--command"]),
     ("mysql", &["-e", "--execute"]),
     ("mariadb", &["-e", "--execute"]),
@@ -19,7 +19,6 @@ const CLIENTS: [(&str, &[&str]); 15] = [
     ("duckdb", &["-c"]),
     ("trino", &["--execute"]),
     ("sqlite3", &[]),
-    ("bq", &[]),
 ];
 
 /// The rule that the words break, if any.
@@ -34,9 +33,18 @@ pub(super) fn judge(words: &Words<'_>) -> Option<&'static str> {
     let broken = match words.program {
         "mongo" | "mongosh" => {
             let text = text();
-            ["dropDatabase", ".drop(", "deleteMany({})", ".remove({})", "deleteMany( {} )"]
-                .iter()
-                .any(|c| text.contains(c))
+            [
+                "dropDatabase",
+                "dropCollection",
+                "dropIndex",
+                "dropUser",
+                ".drop(",
+                "deleteMany({})",
+                ".remove({})",
+                "deleteMany( {} )",
+            ]
+            .iter()
+            .any(|c| text.contains(c))
         }
         "redis-cli" | "valkey-cli" => words.arguments.iter().any(|word| {
             let word = word.to_ascii_lowercase();

@@ -1,9 +1,12 @@
 //! Disks, file systems, accounts and the machine itself.
 
-use super::words::Words;
+use super::{files, words::Words};
 
 /// Programs that destroy by being run with an argument.
-const DESTROYERS: [&str; 15] = [
+const DESTROYERS: [&str; 18] = [
+    "sfdisk",
+    "vgreduce",
+    "zerofree",
     "mkfs",
     "mke2fs",
     "mkswap",
@@ -27,7 +30,14 @@ pub(super) fn judge(words: &Words<'_>) -> Option<&'static str> {
     let has = |word: &str| words.arguments.contains(&word);
     let broken = match words.program {
         "dd" => words.arguments.iter().any(|word| word.strip_prefix("of=").is_some_and(is_disk)),
+        "hdparm" => words.options().any(|option| option.starts_with("--security-erase")),
+        "nvme" => matches!(first, "format" | "sanitize" | "delete-ns"),
+        "badblocks" => words.has_letter('w'),
+        "dmsetup" => first.starts_with("remove") || first.starts_with("wipe"),
+        "lvm" => words.operands().iter().any(|verb| verb.ends_with("remove") || *verb == "lvreduce"),
+        "setfacl" => words.has_letter('R') && words.operands().iter().any(|path| files::is_broad(path)),
         "fdisk" => !words.has_letter('l') && !words.arguments.is_empty(),
+        "lvresize" => words.value_of(&["-L", "-l", "--size"]).is_some_and(|size| size.starts_with('-')),
         "lvreduce" => !words.arguments.is_empty(),
         "apt" | "apt-get" | "yum" | "dnf" | "zypper" => {
             matches!(first, "purge" | "remove" | "autoremove" | "erase")
@@ -36,8 +46,8 @@ pub(super) fn judge(words: &Words<'_>) -> Option<&'static str> {
         "sgdisk" => words.has_letter('Z') || words.has_letter('o') || words.has_long("--zap-all"),
         "parted" => has("rm") || has("mklabel"),
         "zpool" | "zfs" => matches!(first, "destroy" | "rollback" | "labelclear"),
-        "btrfs" => has("delete"),
-        "mdadm" => words.has_long("--zero-superblock") || words.has_long("--stop"),
+        "btrfs" => has("delete") || (first == "device" && has("remove")),
+        "mdadm" => ["--zero-superblock", "--stop", "--fail", "--remove"].iter().any(|o| words.has_long(o)),
         "cryptsetup" => matches!(first, "luksFormat" | "erase" | "luksErase"),
         "diskutil" => first.starts_with("erase") || first == "partitionDisk",
         "iptables" | "ip6tables" => words.has_letter('F') || words.has_long("--flush"),

@@ -10,6 +10,9 @@ const SYSTEM: [&str; 14] = [
 /// Folders whose content nobody counts on.
 const TEMPORARY: [&str; 6] = ["/tmp", "/var/tmp", "$TMPDIR", "${TMPDIR}", "/private/tmp", "/dev/shm"];
 
+/// Stands for the file that `fd` puts behind the command it runs.
+const FOUND: &str = "{}";
+
 /// The rule that the words break, if any.
 pub(super) fn judge(words: &Words<'_>) -> Option<&'static str> {
     match words.program {
@@ -29,13 +32,18 @@ pub(super) fn judge(words: &Words<'_>) -> Option<&'static str> {
 
 fn judge_rm(words: &Words<'_>) -> Option<&'static str> {
     let recursive = words.has_letter('r') || words.has_letter('R') || long(words, "--recursive");
-    let force = words.has_letter('f') || long(words, "--force");
     let targets = words.operands();
     if targets.iter().any(|target| is_system(target) || (recursive && is_root_or_home(target))) {
         return Some("rm-system");
     }
     let kept = !targets.is_empty() && targets.iter().all(|target| is_temporary(target));
-    (recursive && force && !kept).then_some("rm-recursive-force")
+    (removes_tree(words) && !targets.is_empty() && !kept).then_some("rm-recursive-force")
+}
+
+/// Whether a tree is removed, wherever it lies.
+pub(super) fn removes_tree(words: &Words<'_>) -> bool {
+    let recursive = words.has_letter('r') || words.has_letter('R') || long(words, "--recursive");
+    words.program == "rm" && recursive && (words.has_letter('f') || long(words, "--force"))
 }
 
 /// A long option may be cut short as long as nothing else starts like it.
@@ -46,6 +54,11 @@ fn long(words: &Words<'_>, name: &str) -> bool {
 fn is_root_or_home(path: &str) -> bool {
     let body = path.trim_end_matches(['*', '/']);
     (body.is_empty() && path.starts_with('/')) || matches!(body, "~" | "$HOME" | "${HOME}")
+}
+
+/// A folder that others count on: of the system, the root, a home.
+pub(super) fn is_broad(path: &str) -> bool {
+    is_system(path) || is_root_or_home(path)
 }
 
 fn is_system(path: &str) -> bool {
@@ -88,6 +101,7 @@ pub(super) fn executed<'w>(words: &Words<'w>) -> Vec<Vec<&'w str>> {
                 .take_while(|word| !matches!(*word, ";" | "+"))
                 .collect();
             from = start + command.len();
+            let command = if words.program == "fd" { [command, vec![FOUND]].concat() } else { command };
             inner.push(command);
         }
     }
@@ -100,7 +114,7 @@ fn judge_rights(words: &Words<'_>) -> Option<&'static str> {
     let open =
         operands.first().is_some_and(|mode| matches!(*mode, "777" | "0777" | "000" | "a+rwx" | "-rwx"));
     let system = operands.iter().skip(1).any(|path| is_system(path));
-    let broad = operands.iter().skip(1).any(|path| is_system(path) || is_root_or_home(path));
+    let broad = operands.iter().skip(1).any(|path| is_broad(path));
     let opens = open && words.program == "chmod";
     ((recursive && (broad || opens)) || (opens && system)).then_some("rights-broad")
 }
@@ -114,9 +128,10 @@ fn judge_rsync(words: &Words<'_>) -> Option<&'static str> {
 
 /// Writing over the system's files, here or on another machine.
 fn judge_copy(words: &Words<'_>) -> Option<&'static str> {
-    let target = words.operands().last().copied()?;
+    let operands = words.operands_behind(&["-o", "-i", "-P", "-c", "-F", "-J", "-l", "-S", "-m", "-g"]);
+    let [_, .., target] = operands[..] else { return None };
     let path = target.split_once(':').map_or(target, |(_, path)| path);
-    let remote = words.program == "scp" && target.contains(':');
+    let remote = words.program == "scp" && operands.iter().any(|operand| operand.contains(':'));
     ((remote || target.starts_with("/dev/")) && is_system(path) && !path.starts_with("/dev/null"))
         .then_some("system-overwrite")
 }

@@ -7,6 +7,9 @@ use super::words::Words;
 /// Options before the subcommand that take a value in the next word.
 const VALUED: [&str; 6] = ["-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path"];
 
+/// Letters behind which the name of a new branch stands.
+const NAMES: [char; 4] = ['b', 'B', 'c', 'C'];
+
 /// The rule that the words break, if any.
 pub(super) fn judge(words: &Words<'_>) -> Option<&'static str> {
     if words.program != "git" {
@@ -28,9 +31,9 @@ pub(super) fn judge(words: &Words<'_>) -> Option<&'static str> {
             (words.has_letter('D') || (deletes && forced)).then_some("git-branch-force-delete")
         }
         "checkout" => judge_checkout(&words),
-        "switch" => {
-            (words.has_letter('f') || any(&["--force", "--discard-changes"])).then_some("git-switch-discard")
-        }
+        "switch" => (['f', 'C'].iter().any(|&letter| words.has_letter_before(letter, &NAMES))
+            || any(&["--force", "--discard-changes"]))
+        .then_some("git-switch-discard"),
         "restore" => {
             let index_only = (words.has_letter('S') || any(&["--staged"]))
                 && !(words.has_letter('W') || any(&["--worktree"]));
@@ -41,11 +44,20 @@ pub(super) fn judge(words: &Words<'_>) -> Option<&'static str> {
         "gc" => words.value_of(&["--prune"]).is_some_and(|when| when != "never").then_some("git-gc-prune"),
         "update-ref" => words.has_letter('d').then_some("git-ref-delete"),
         "filter-branch" | "filter-repo" => Some("git-rewrite-history"),
+        "prune" => Some("git-gc-prune"),
+        "submodule" => (first == "deinit" && (words.has_letter('f') || any(&["--force", "--all"])))
+            .then_some("git-submodule-deinit"),
         "worktree" => (first == "remove" && (words.has_letter('f') || any(&["--force"])))
             .then_some("git-worktree-remove"),
         _ => None,
     };
     rule.filter(|_| !any(&["--dry-run"]))
+}
+
+/// A shell command that is given as an alias: `git -c alias.x='!rm -rf y' x`.
+pub(super) fn alias<'w>(words: &Words<'w>) -> Option<&'w str> {
+    let given = words.value_of(&["-c"]).filter(|_| words.program == "git")?;
+    given.strip_prefix("alias.")?.split_once('=')?.1.strip_prefix('!')
 }
 
 /// The subcommand as a program, behind the options of git itself.
@@ -77,8 +89,9 @@ fn judge_checkout(words: &Words<'_>) -> Option<&'static str> {
     const TAKES_VALUE: [&str; 7] =
         ["--conflict", "--inter-hunk-context", "-U", "--unified", "-b", "-B", "--orphan"];
     let creates = ["--orphan", "--track"].iter().any(|option| words.has_long(option))
-        || ['b', 'B', 't'].iter().any(|&letter| words.has_letter(letter));
-    let forced = words.has_letter('f') || words.has_long("--force") || words.has_long("--pathspec-from-file");
+        || ['b', 'B', 't'].iter().any(|&letter| words.has_letter_before(letter, &NAMES));
+    let forced = words.has_letter_before('f', &NAMES)
+        || ["--force", "--pathspec-from-file"].iter().any(|option| words.has_long(option));
     let dashes = words.arguments.iter().position(|argument| *argument == "--");
     let named = dashes.is_some_and(|at| at + 1 < words.arguments.len());
     let mut operands = 0;

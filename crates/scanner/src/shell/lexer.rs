@@ -5,7 +5,7 @@
 //!
 //! Source: POSIX.1-2017, Shell Command Language, sections 2.2 to 2.9.
 
-use super::nesting;
+use super::{ansi, nesting};
 
 /// A word after quote removal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,6 +122,13 @@ impl<'s> Lexer<'s> {
         self.at = self.source.len().min(self.at + length + 2);
     }
 
+    /// `$'…'`: escapes stand for bytes.
+    fn ansi_quoted(&mut self) {
+        let (text, length) = ansi::unquoted(self.rest());
+        self.quoted().text.push_str(&text);
+        self.at += length;
+    }
+
     fn double_quoted(&mut self) {
         self.quoted();
         self.at += 1;
@@ -132,10 +139,15 @@ impl<'s> Lexer<'s> {
                     return;
                 }
                 '\\' => self.escaped(),
-                '$' | '`' => self.expansion(),
+                '$' | '`' if !self.is_quoted_sign() => self.expansion(),
                 _ => self.push(next),
             }
         }
+    }
+
+    /// Inside double quotes `$'` is no quote, and a separator separates nothing.
+    fn is_quoted_sign(&self) -> bool {
+        self.rest().starts_with("$'") || field_separator(self.rest()).is_some()
     }
 
     fn escaped(&mut self) {
@@ -150,6 +162,14 @@ impl<'s> Lexer<'s> {
     /// `$(…)`, `` `…` ``, `${…}`: kept as written in the word, and put aside to be read as a script.
     fn expansion(&mut self) {
         let rest = self.rest();
+        if rest.starts_with("$'") {
+            return self.ansi_quoted();
+        }
+        if let Some(length) = field_separator(rest) {
+            self.end_word();
+            self.at += length;
+            return;
+        }
         let (open, length) = if rest.starts_with('`') {
             (1, nesting::backquoted(rest))
         } else if rest.starts_with("$(") {
@@ -162,7 +182,10 @@ impl<'s> Lexer<'s> {
         let length = length.unwrap_or(rest.len());
         let whole = &rest[..length];
         let inner = whole.get(open..length.saturating_sub(1).max(open)).unwrap_or_default();
-        if !whole.starts_with("${") || inner.contains("$(") || inner.contains('`') {
+        if let Some(sum) = arithmetic(inner).filter(|_| whole.starts_with("$((")) {
+            // Nothing in a sum is run but what is substituted in it.
+            self.script.substitutions.push(format!(": \"{}\"", sum.replace('"', " ")));
+        } else if !whole.starts_with("${") || inner.contains("$(") || inner.contains('`') {
             self.script.substitutions.push(inner.to_owned());
         }
         self.word.get_or_insert_default().text.push_str(whole);
@@ -250,6 +273,20 @@ impl<'s> Lexer<'s> {
     }
 }
 
+/// What stands between the brackets of `$((…))`, if the inner two belong together.
+fn arithmetic(inner: &str) -> Option<&str> {
+    let sum = inner.strip_prefix('(')?.strip_suffix(')')?;
+    (nesting::bracketed(inner, '(', ')') == Some(inner.len())).then_some(sum)
+}
+
+/// Bytes of `$IFS` or `${IFS}`: a blank by another name.
+fn field_separator(rest: &str) -> Option<usize> {
+    let plain = rest
+        .strip_prefix("$IFS")
+        .filter(|tail| !tail.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_'));
+    plain.map(|_| "$IFS".len()).or_else(|| rest.starts_with("${IFS}").then_some("${IFS}".len()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,12 +305,14 @@ mod tests {
         );
         assert_eq!(words("a 2>/dev/null >x -- b"), [["a", "--", "b"]]);
         assert_eq!(words("a 'open"), [["a", "open"]]);
+        assert_eq!(words(r"$'\x72\155' b$IFS'c'${IFS}d").concat().join("/"), "rm/b/c/d");
+        assert_eq!(words("\"$IFS $'a'\" $IFSx").concat().join("/"), "$IFS $'a'/$IFSx");
     }
 
     #[test]
     fn substitutions_are_put_aside() {
         let script = lex("a $(b $(c)) \"`d`\" <(e) ${x:-$(f)} $((1+`g`))");
-        assert_eq!(script.substitutions, ["b $(c)", "d", "e", "x:-$(f)", "(1+`g`)"]);
+        assert_eq!(script.substitutions, ["b $(c)", "d", "e", "x:-$(f)", ": \"1+`g`\""]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! Policy: work that no commit holds (`git reset --hard`), history (`push --force`), trees outside of the
 //! temporary folders (`rm -rf`), disks, databases, and resources of clouds and services.
 
+mod ansi;
 mod databases;
 mod disks;
 mod files;
@@ -15,12 +16,15 @@ mod interpreters;
 mod lexer;
 mod nesting;
 mod services;
+mod variables;
 mod web;
+mod windows;
 mod words;
 mod wrappers;
 
 use crate::finding::Severity;
 use lexer::{Command, Script};
+use variables::Variables;
 use words::Words;
 
 /// How deep commands inside commands are followed: each level reads the text inside it once more.
@@ -80,7 +84,12 @@ fn judge_script(source: &str, depth: usize, out: &mut Assessment) {
     }
     let Script { commands, substitutions } = lexer::lex(source);
     let mut before: Option<&Command> = None;
+    let mut variables = Variables::default();
     for command in &commands {
+        variables.note(command);
+        if let Some(expanded) = variables.expanded(command) {
+            judge_script(&expanded, depth + 1, out);
+        }
         judge_command(command, before.filter(|_| command.piped), depth, out);
         before = Some(command);
     }
@@ -95,6 +104,26 @@ fn judge_command(command: &Command, writer: Option<&Command>, depth: usize, out:
     }
     let texts: Vec<&str> = command.words.iter().map(|word| word.text.as_str()).collect();
     judge_words(&Words::new(&texts), command, writer, depth, out);
+    if let Some(lowered) = lowered(&texts) {
+        let texts: Vec<&str> =
+            lowered.iter().map(String::as_str).chain(texts[lowered.len()..].iter().copied()).collect();
+        judge_words(&Words::new(&texts), command, writer, depth, out);
+    }
+}
+
+/// The words up to the first option in small letters, if they are all in capitals: some file systems know no
+/// letter case.
+fn lowered(texts: &[&str]) -> Option<Vec<String>> {
+    let shouts = |text: &&&str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'/' | b'-'))
+    };
+    let heads: Vec<String> = texts
+        .iter()
+        .take_while(|text| !text.starts_with('-'))
+        .take_while(shouts)
+        .map(|text| text.to_ascii_lowercase())
+        .collect();
+    (!heads.is_empty()).then_some(heads)
 }
 
 /// Judges a program and its words; wrappers come back here with what they run.
@@ -113,14 +142,25 @@ fn judge_words(
             return judge_words(&Words::new(&inner), command, writer, depth + 1, out);
         }
         wrappers::Inner::Script(source) => return judge_script(&source, depth + 1, out),
+        wrappers::Inner::Remote(source) => {
+            judge_remote(&source, out);
+            return judge_script(&source, depth + 1, out);
+        }
         wrappers::Inner::Rule(rule) => return out.note(rule),
         wrappers::Inner::None => {}
     }
     for source in interpreters::sources(words, command, writer) {
         judge_script(&source, depth + 1, out);
     }
-    let judges: [fn(&Words<'_>) -> Option<&'static str>; 6] =
-        [files::judge, git::judge, disks::judge, databases::judge, web::judge, services::judge];
+    let judges: [fn(&Words<'_>) -> Option<&'static str>; 7] = [
+        files::judge,
+        git::judge,
+        disks::judge,
+        databases::judge,
+        web::judge,
+        services::judge,
+        windows::judge,
+    ];
     let rule = judges.iter().find_map(|judge| judge(words));
     let rule = rule.or_else(|| interpreters::judge(words, command, writer));
     if let Some(rule) = rule.filter(|_| !words.is_rehearsal()) {
@@ -128,6 +168,17 @@ fn judge_words(
     }
     for inner in files::executed(words) {
         judge_words(&Words::new(&inner), command, None, depth + 1, out);
+    }
+}
+
+/// What counts as temporary here says nothing about another machine: no tree there may be removed.
+fn judge_remote(source: &str, out: &mut Assessment) {
+    let removes = |command: &Command| {
+        let texts: Vec<&str> = command.words.iter().map(|word| word.text.as_str()).collect();
+        files::removes_tree(&Words::new(&texts))
+    };
+    if lexer::lex(source).commands.iter().any(removes) {
+        out.note("rm-remote");
     }
 }
 

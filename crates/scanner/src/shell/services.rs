@@ -9,7 +9,7 @@ const CLIENTS: &[(&str, &[&str])] = &[
     ("gsutil", &["rm", "rb"]),
     ("az", &[]),
     ("azcopy", &["rm"]),
-    ("kubectl", &["drain", "taint"]),
+    ("kubectl", &["drain", "taint", "cordon"]),
     ("oc", &["drain"]),
     ("helm", &["uninstall", "del", "rollback"]),
     ("terraform", &["taint", "force-unlock"]),
@@ -42,7 +42,7 @@ const CLIENTS: &[(&str, &[&str])] = &[
     ("pscale", &[]),
     ("turso", &[]),
     ("atlas", &[]),
-    ("stripe", &[]),
+    ("stripe", &["cancel", "roll", "void"]),
     ("twilio", &[]),
     ("ldcli", &["archive"]),
     ("flipt", &[]),
@@ -74,7 +74,34 @@ const CLIENTS: &[(&str, &[&str])] = &[
     ("mongoatlas", &[]),
     ("influx", &[]),
     ("ceph", &[]),
-    ("borg", &["compact"]),
+    ("borg", &["compact", "break-lock"]),
+    ("duplicity", &[]),
+    ("kopia", &[]),
+    ("bq", &[]),
+    ("atmos", &[]),
+    ("gitlab-runner", &["unregister"]),
+    ("prefect", &[]),
+    ("confluent", &[]),
+    ("rpk", &[]),
+    ("temporal", &["terminate"]),
+    ("elasticsearch-keystore", &[]),
+    ("meilisearch", &[]),
+    ("scw", &[]),
+    ("vultr-cli", &[]),
+    ("civo", &[]),
+    ("packer", &[]),
+    ("rancher", &[]),
+    ("k3d", &[]),
+    ("kind", &[]),
+    ("minikube", &[]),
+    ("istioctl", &["uninstall"]),
+    ("linkerd", &["uninstall"]),
+    ("cilium", &["uninstall"]),
+    ("keycloak", &[]),
+    ("kcadm", &[]),
+    ("auth0", &[]),
+    ("okta", &["deactivate"]),
+    ("snyk", &[]),
     ("rclone", &["purge", "sync", "dedupe", "cleanup", "deletefile", "rmdirs", "rmdir"]),
     ("mc", &["rb", "rm"]),
     ("s3cmd", &["del", "rb", "rm"]),
@@ -91,7 +118,7 @@ const CLIENTS: &[(&str, &[&str])] = &[
     ("grafana-cli", &[]),
     ("apigeecli", &["undeploy"]),
     ("apigee", &[]),
-    ("deck", &[]),
+    ("deck", &["sync"]),
     ("traefik", &[]),
     ("java", &["safe-shutdown", "quiet-down", "shutdown", "restart", "safe-restart"]),
     ("docker", &[]),
@@ -130,8 +157,17 @@ const VERBS: [&str; 17] = [
     "rb",
 ];
 /// Verbs that do so only when joined to a noun by a hyphen or underscore.
-const JOINED: [&str; 7] =
-    ["batch-delete", "schedule-key-deletion", "revoke", "cancel", "stop", "detach", "flush"];
+const JOINED: [&str; 9] = [
+    "batch-delete",
+    "schedule-key-deletion",
+    "revoke",
+    "cancel",
+    "stop",
+    "detach",
+    "flush",
+    "release",
+    "disassociate",
+];
 /// Options that make a client delete.
 const OPTIONS: [&str; 7] =
     ["--remove", "--purge", "--destroy", "-destroy", "--replicas=0", "-auto-approve", "--auto-approve"];
@@ -146,16 +182,34 @@ pub(super) fn judge(words: &Words<'_>) -> Option<&'static str> {
         return judge_containers(words);
     }
     if words.program.starts_with("kafka-") {
-        let deletes = words.has_long("--delete")
-            || words.has_long("--remove")
-            || words.program.starts_with("kafka-delete");
-        return (deletes || words.has_long("--reset-offsets")).then_some("service-delete");
+        let deletes = words.options().any(|option| {
+            ["--delete", "--remove", "--reset-offsets"].iter().any(|verb| option.starts_with(verb))
+        });
+        return (deletes || words.program.starts_with("kafka-delete")).then_some("service-delete");
+    }
+    if words.program.starts_with("ansible") {
+        return words.arguments.iter().any(|word| word.contains("state=absent")).then_some("service-delete");
     }
     let (_, own) = CLIENTS.iter().find(|(name, _)| *name == words.program)?;
+    let by_change = match words.program {
+        "kubectl" | "oc" => {
+            (words.has_long("--force") && words.arguments.contains(&"replace"))
+                || (words.has_long("--prune") && words.arguments.contains(&"apply"))
+        }
+        "gsutil" => words.arguments.contains(&"rsync") && words.has_letter('d'),
+        "aws" => {
+            let none = |option| words.value_of(&[option]) == Some("0");
+            words.arguments.iter().any(|word| word.contains("DELETE"))
+                || none("--desired-count")
+                || none("--desired-capacity")
+        }
+        "helm" => words.has_long("--force") && words.arguments.contains(&"upgrade"),
+        _ => false,
+    };
     let by_option = words.options().any(|option| OPTIONS.contains(&option) || option.starts_with("--delete"));
     let operands = words.operands();
     let by_verb = operands.iter().take(VERB_WORDS_MAX).any(|word| own.contains(word) || is_verb(word));
-    (by_option || by_verb).then_some("service-delete")
+    (by_change || by_option || by_verb).then_some("service-delete")
 }
 
 fn is_verb(word: &str) -> bool {
@@ -179,8 +233,10 @@ fn judge_containers(words: &Words<'_>) -> Option<&'static str> {
             true
         }
         ("compose", "down") => volumes,
+        ("compose", "rm") => forced,
         ("down", _) => volumes || words.has_long("--rmi"),
-        ("swarm", "leave") => forced,
+        ("swarm", "leave") | ("pod", "rm") => forced,
+        ("system", "reset") => true,
         _ => false,
     };
     broken.then_some("container-delete")

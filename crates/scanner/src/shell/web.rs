@@ -28,20 +28,23 @@ fn is_write(method: &str, words: &Words<'_>) -> bool {
 
 /// A path or a query that deletes whatever the method is.
 fn asks_to_delete(words: &Words<'_>) -> bool {
-    const PATHS: [&str; 9] = [
-        "_delete_by_query",
-        "_cluster/settings",
-        "/_close",
-        "purge_cache",
-        "/purge",
-        "/delete",
-        "/destroy",
-        "/terminate",
-        "/doDelete",
-    ];
+    const PATHS: [&str; 4] = ["_delete_by_query", "_cluster/settings", "/_close", "purge_cache"];
     words.arguments.iter().any(|word| {
         let mutates = word.contains("mutation")
             && ["delete", "Delete", "remove", "destroy"].iter().any(|verb| word.contains(verb));
-        mutates || PATHS.iter().any(|path| word.contains(path))
+        mutates || PATHS.iter().any(|path| word.contains(path)) || names_verb(word)
+    })
+}
+
+/// Whether a part of the path is a verb that ends something: `…/subscriptions/sub_1/cancel`.
+fn names_verb(url: &str) -> bool {
+    const VERBS: [&str; 9] =
+        ["purge", "delete", "destroy", "terminate", "revoke", "cancel", "void", "doDelete", "flush"];
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let skipped = if path.contains("://") { 3 } else { 1 };
+    path.split('/').skip(skipped).any(|part| {
+        VERBS.iter().any(|verb| {
+            part.strip_prefix(verb).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
+        })
     })
 }

@@ -37,6 +37,21 @@ impl<'w> Words<'w> {
         operands
     }
 
+    /// The operands, without the values of these options.
+    pub(super) fn operands_behind(&self, valued: &[&str]) -> Vec<&'w str> {
+        let value = |at: usize| at > 0 && valued.contains(&self.arguments[at - 1]);
+        let own = self.arguments.iter().enumerate().filter(|(at, _)| !value(*at)).map(|(_, word)| *word);
+        Words { program: self.program, arguments: own.collect() }.operands()
+    }
+
+    /// Whether the option `letter` is given among letters of which `valued` take the rest as their value.
+    pub(super) fn has_letter_before(&self, letter: char, valued: &[char]) -> bool {
+        self.options().filter(|option| !option.starts_with("--")).any(|option| {
+            let value = option.find(valued).map_or(option.len(), |at| at + 1);
+            option[1..value].contains(letter)
+        })
+    }
+
     /// The arguments before `--`.
     pub(super) fn options(&self) -> impl Iterator<Item = &'w str> + '_ {
         self.arguments.iter().copied().take_while(|argument| *argument != "--").filter(|a| a.starts_with('-'))

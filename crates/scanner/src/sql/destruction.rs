@@ -122,5 +122,7 @@ fn executed(statement: &[Token<'_>], depth: usize) -> Option<Destruction> {
         return None;
     }
     let texts = statement.iter().filter(|token| token.class == Class::Text);
-    texts.filter_map(|token| worst(&lexer::lex(token.text), depth + 1)).max_by_key(|(_, severity)| *severity)
+    texts
+        .filter_map(|token| worst(&lexer::lex(token.text).tokens, depth + 1))
+        .max_by_key(|(_, severity)| *severity)
 }

@@ -42,10 +42,18 @@ impl Token<'_> {
     }
 }
 
+/// The tokens of a query.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lexed<'q> {
+    pub(crate) tokens: Vec<Token<'q>>,
+    /// Whether every quote, comment and bracket that is opened is closed, and none is closed that was not.
+    pub(crate) closed: bool,
+}
+
 /// The tokens of `query`. Never fails: what is left open ends with the text. Cost O(bytes).
-pub(crate) fn lex(query: &str) -> Vec<Token<'_>> {
+pub(crate) fn lex(query: &str) -> Lexed<'_> {
     let mut tokens: Vec<Token<'_>> = Vec::new();
-    let (mut at, mut depth, mut runs) = (0, 0_usize, 0_usize);
+    let (mut at, mut depth, mut runs, mut closed) = (0, 0_usize, 0_usize, true);
     while let Some(next) = query[at..].chars().next() {
         let rest = &query[at..];
         if next.is_whitespace() {
@@ -57,17 +65,20 @@ pub(crate) fn lex(query: &str) -> Vec<Token<'_>> {
             runs -= 1;
             at += 2;
         } else if let Some(length) = comment(rest) {
+            closed &= rest.starts_with("--") || rest[..length].ends_with("*/");
             at += length;
         } else {
-            let (class, text, length) =
-                token(rest, next, at.checked_sub(1).map(|before| query.as_bytes()[before]));
-            depth = if text == ")" && class == Class::Sign { depth.saturating_sub(1) } else { depth };
-            tokens.push(Token { class, text, depth });
-            depth += usize::from(text == "(" && class == Class::Sign);
-            at += length;
+            let piece = token(&query[..at], rest, next);
+            let is_sign = |sign| piece.class == Class::Sign && piece.text == sign;
+            let (opens, closes) = (is_sign("("), is_sign(")"));
+            closed &= piece.closed && !(closes && depth == 0);
+            depth = depth.saturating_sub(usize::from(closes));
+            tokens.push(Token { class: piece.class, text: piece.text, depth });
+            depth += usize::from(opens);
+            at += piece.length;
         }
     }
-    tokens
+    Lexed { tokens, closed: closed && depth == 0 && runs == 0 }
 }
 
 /// Bytes of the opening of a comment that is run: `/*!50000` or `/*M!100100`.
@@ -87,27 +98,48 @@ fn comment(rest: &str) -> Option<usize> {
     Some(body.find("*/").map_or(rest.len(), |end| end + 4))
 }
 
-/// The token at the start of `rest`, and its bytes.
-fn token(rest: &str, next: char, before: Option<u8>) -> (Class, &str, usize) {
+/// A token as it was read.
+struct Piece<'q> {
+    class: Class,
+    text: &'q str,
+    /// Bytes in the query, quotes included.
+    length: usize,
+    /// Whether its quote ends.
+    closed: bool,
+}
+
+impl<'q> Piece<'q> {
+    /// The first `length` bytes of `rest`, as they are.
+    fn plain(class: Class, rest: &'q str, length: usize) -> Self {
+        Self { class, text: &rest[..length], length, closed: true }
+    }
+}
+
+/// The token at the start of `rest`; `before` is the query up to there.
+fn token<'q>(before: &str, rest: &'q str, next: char) -> Piece<'q> {
+    let last = before.bytes().next_back();
     match next {
+        '\'' if is_escape_prefix(before) => escaped(rest),
         '\'' => delimited(rest, '\'', Class::Text),
         '"' => delimited(rest, '"', Class::Name),
         '`' => delimited(rest, '`', Class::Name),
-        '[' if !before.is_some_and(is_indexed) => {
-            let length = rest.find(']').map_or(rest.len(), |end| end + 1);
-            (Class::Name, rest[1..length].trim_end_matches(']'), length)
+        '[' if !last.is_some_and(is_indexed) => {
+            let end = rest.find(']');
+            let length = end.map_or(rest.len(), |end| end + 1);
+            let text = rest[1..length].trim_end_matches(']');
+            Piece { class: Class::Name, text, length, closed: end.is_some() }
         }
-        '$' => dollar_quoted(rest).unwrap_or((Class::Sign, &rest[..1], 1)),
+        '$' => dollar_quoted(rest).unwrap_or_else(|| Piece::plain(Class::Sign, rest, 1)),
         _ if next.is_ascii_digit() => {
             let length =
                 rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'.').count();
-            (Class::Number, &rest[..length], length)
+            Piece::plain(Class::Number, rest, length)
         }
         _ if is_word(next) => {
             let length = rest.find(|c: char| !is_word(c) && !c.is_ascii_digit()).unwrap_or(rest.len());
-            (Class::Word, &rest[..length], length)
+            Piece::plain(Class::Word, rest, length)
         }
-        _ => (Class::Sign, &rest[..next.len_utf8()], next.len_utf8()),
+        _ => Piece::plain(Class::Sign, rest, next.len_utf8()),
     }
 }
 
@@ -120,27 +152,52 @@ fn is_word(c: char) -> bool {
     c.is_alphabetic() || matches!(c, '_' | '@' | '#')
 }
 
+/// Whether a text that starts here has escapes in it: PostgreSQL's `E'…'`.
+fn is_escape_prefix(before: &str) -> bool {
+    before
+        .strip_suffix(['e', 'E'])
+        .is_some_and(|head| !head.chars().next_back().is_some_and(|c| is_word(c) || c.is_ascii_digit()))
+}
+
 /// Text up to the next `quote`; a doubled one is part of it.
-fn delimited(rest: &str, quote: char, class: Class) -> (Class, &str, usize) {
+fn delimited(rest: &str, quote: char, class: Class) -> Piece<'_> {
     let mut at = 1;
     while let Some(found) = rest[at..].find(quote) {
         at += found + 1;
         if !rest[at..].starts_with(quote) {
-            return (class, &rest[1..at - 1], at);
+            return Piece { class, text: &rest[1..at - 1], length: at, closed: true };
         }
         at += 1;
     }
-    (class, &rest[1..], rest.len())
+    Piece { class, text: &rest[1..], length: rest.len(), closed: false }
 }
 
-/// `$$ … $$` and `$tag$ … $tag$`; a tag is at most 63 bytes.
-fn dollar_quoted(rest: &str) -> Option<(Class, &str, usize)> {
+/// Text in single quotes with escapes: `\'` and `''` are part of it.
+fn escaped(rest: &str) -> Piece<'_> {
+    let mut at = 1;
+    while let Some(found) = rest[at..].find(['\'', '\\']) {
+        at += found;
+        if rest[at..].starts_with('\'') && !rest[at..].starts_with("''") {
+            return Piece { class: Class::Text, text: &rest[1..at], length: at + 1, closed: true };
+        }
+        at += 1 + rest[at + 1..].chars().next().map_or(0, char::len_utf8);
+    }
+    Piece { class: Class::Text, text: &rest[1..], length: rest.len(), closed: false }
+}
+
+/// `$$ … $$` and `$tag$ … $tag$`; a tag is at most 63 bytes and starts with no digit.
+fn dollar_quoted(rest: &str) -> Option<Piece<'_>> {
     let length =
         rest[1..].bytes().take(63).take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
     let tag = rest.get(..length + 2).filter(|tag| tag.ends_with('$'))?;
+    if tag.as_bytes()[1].is_ascii_digit() {
+        return None;
+    }
     let body = &rest[tag.len()..];
-    let end = body.find(tag).unwrap_or(body.len());
-    Some((Class::Text, &body[..end], rest.len().min(tag.len() + end + tag.len())))
+    let found = body.find(tag);
+    let end = found.unwrap_or(body.len());
+    let length = rest.len().min(tag.len() + end + tag.len());
+    Some(Piece { class: Class::Text, text: &body[..end], length, closed: found.is_some() })
 }
 
 #[cfg(test)]
@@ -148,7 +205,7 @@ mod tests {
     use super::*;
 
     fn texts(query: &str) -> Vec<&str> {
-        lex(query).iter().map(|token| token.text).collect()
+        lex(query).tokens.iter().map(|token| token.text).collect()
     }
 
     #[test]
@@ -164,5 +221,16 @@ mod tests {
             texts("'it''s' \"a b\" `c` [d e] $$f$$ $t$g$$h$t$ n[1]"),
             ["it''s", "a b", "c", "d e", "f", "g$$h", "n", "[", "1", "]"]
         );
+        assert_eq!(texts(r"E'a\'b' 'c\' $1"), ["E", r"a\'b", r"c\", "$", "1"]);
+    }
+
+    #[test]
+    fn what_stays_open_is_said_to() {
+        for query in ["a 'b", "a \"b", "a (b", "a )", "a /* b", "$$ a", "[a", "/*! a", "('a"] {
+            assert!(!lex(query).closed, "{query}");
+        }
+        for query in ["", "a 'b''' (c) /* d */ -- e", "$1 $a$ ' $a$", "/*!1 a */"] {
+            assert!(lex(query).closed, "{query}");
+        }
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! One lexer for all dialects; see `lexer` for what comments and quotes mean.
 
+mod calls;
 mod destruction;
+mod functions;
 pub(crate) mod lexer;
+mod pragmas;
 mod reading;
 mod statements;
 
@@ -14,7 +17,8 @@ use crate::{finding::Severity, injection};
 pub struct Assessment {
     /// The worst that is destroyed: the rule and how much it matters. `DELETE … WHERE` destroys nothing here.
     pub destructive: Option<(&'static str, Severity)>,
-    /// Whether every statement only reads: no lock, no file, no other server, no stored result.
+    /// Whether there is a statement and every one only reads: no lock, no file, no other server, no stored
+    /// result, no function that is not known to read.
     pub read_only: bool,
     /// Whether the text, put into a query as a value, would change what the query does.
     pub injection: bool,
@@ -25,17 +29,17 @@ pub struct Assessment {
 /// - Result: pure; a text that is no SQL destroys nothing and is not read-only.
 /// - Cost: O(bytes), whatever the text.
 pub fn assess(query: &str) -> Assessment {
-    let tokens = lexer::lex(query);
+    let lexed = lexer::lex(query);
     Assessment {
-        destructive: destruction::worst(&tokens, 0),
-        read_only: reading::is_read_only(&tokens),
+        destructive: destruction::worst(&lexed.tokens, 0),
+        read_only: lexed.closed && reading::is_read_only(&lexed.tokens),
         injection: injection::is_injection(query),
     }
 }
 
 /// What `query` destroys; the part of [`assess`] that free text needs.
 pub(crate) fn destruction(query: &str) -> Option<(&'static str, Severity)> {
-    destruction::worst(&lexer::lex(query), 0)
+    destruction::worst(&lexer::lex(query).tokens, 0)
 }
 
 #[cfg(test)]

@@ -50,28 +50,109 @@ fn what_is_limited_or_only_said_destroys_nothing() {
 #[test]
 fn reading_is_reading_only_if_nothing_else_happens() {
     for query in [
-        "SELECT * FROM t; SELECT 2",
+        "SELECT * FROM t; SELECT 2;",
         "WITH a AS (SELECT 1) SELECT * FROM a",
+        "WITH a(x, y) AS (SELECT 1, 2), b(z) AS NOT MATERIALIZED (SELECT 3) SELECT * FROM a, b",
         "EXPLAIN DELETE FROM t",
+        "EXPLAIN UPDATE t SET a = f(b)",
         "EXPLAIN (ANALYZE false) DELETE FROM t",
-        "PRAGMA table_info(users)",
+        "EXPLAIN ANALYZE SELECT count(*) FROM t",
+        "EXPLAIN FORMAT=JSON SELECT 1",
         "(SELECT 1) UNION (SELECT replace(a, 'x', 'y') FROM t)",
-        "SELECT 'INTO' AS \"into\"",
+        "SELECT 'INTO' AS \"into\", t.update, t.delete AS insert FROM t ORDER BY t.drop",
+        "SELECT [update], `delete`, \"insert\" FROM t",
+        "SELECT $$; DROP TABLE t$$, $a$ INTO $a$, E'it\\'s; drop table t'",
+        "SELECT /* INTO x */ 1 -- FOR UPDATE",
+        "SELECT TRUNCATE(1.5, 0), LEFT(a, 2) FROM t",
+        "SELECT * FROM unnest(ARRAY[1, 2]) u(x) WHERE x IN (1, 2) AND EXISTS (SELECT 1)",
+        "SELECT sum(a) FILTER (WHERE b) OVER (PARTITION BY c) FROM t GROUP BY ROLLUP (c)",
+        "SELECT pg_catalog.now(), CAST(a AS numeric(10, 2)), b::varchar(9) FROM t",
+        "SELECT * FROM pg_stat_activity WHERE state = 'idle' FOR XML AUTO",
+        "SELECT d.value('(/a)[1]', 'int') FROM t CROSS APPLY string_split(t.a, ',')",
+        "VALUES (1, 2)",
+        "TABLE t",
+        "SHOW CREATE TABLE t",
+        "DESC t",
+        "DECLARE c CURSOR FOR SELECT 1; FETCH 5 FROM c; CLOSE c",
+        "PREPARE q (int) AS SELECT $1",
+    ] {
+        assert!(assess(query).read_only, "{query}");
+    }
+}
+
+#[test]
+fn what_writes_locks_waits_or_is_not_known_is_no_reading() {
+    for query in [
+        "SELECT * INTO x FROM t",
+        "SELECT a FROM t INTO OUTFILE '/tmp/x'",
+        "SELECT @a := 1",
+        "SELECT 1 FOR UPDATE",
+        "SELECT * FROM t FOR NO KEY UPDATE SKIP LOCKED",
+        "SELECT * FROM t WITH (UPDLOCK)",
+        "SELECT pg_sleep(10)",
+        "SELECT pg_catalog.pg_read_file('x')",
+        "SELECT \"pg_terminate_backend\"(1)",
+        "SELECT count(*) FROM t WHERE lo_import('x') > 0",
+        "SELECT public.count(1)",
+        "SELECT my_function(1)",
+        "SELECT nextval('s'), 1",
+        "SELECT s.NEXTVAL FROM dual",
+        "SELECT NEXT VALUE FOR s",
+        "SELECT query_to_xml('DROP TABLE t', true, true, '')",
+        "EXPLAIN SELECT dblink('x', 'y')",
+        "EXPLAIN (ANALYZE, BUFFERS) DELETE FROM t",
+        "EXPLAIN ANALYZE EXECUTE p",
+        "EXPLAIN PLAN FOR SELECT 1 FROM dual",
+        "WITH a AS (UPDATE t SET b = 1 RETURNING *) SELECT * FROM a",
+        "WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a",
+        "WITH a AS (SELECT 1) DELETE t",
+        "WITH a AS (SELECT 1) EXEC ('x')",
+        "SELECT 1; DROP TABLE t",
+        "SELECT 1 DROP TABLE t",
+        "SELECT 1 SHUTDOWN",
+        "SELECT 1 WAITFOR DELAY '0:0:9'",
+        "SELECT * FROM OPENQUERY(s, 'x')",
+        "SELECT /*! INTO OUTFILE 'x' */ 1",
+        "/*!50000 DELETE FROM t */",
+        "DECLARE c CURSOR FOR DELETE FROM t",
+        "DECLARE @a int = 1",
+        "PREPARE q AS DELETE FROM t",
+        "ANALYZE t",
+        "VACUUM",
+        "SET x = 1",
+        "USE other",
+        "BEGIN",
+        "COPY t TO '/tmp/x'",
+        "CALL p()",
+        "DO $$ BEGIN END $$",
+        "ATTACH 'x' AS y",
+        "hello",
+        "SELECT 'open",
+        "SELECT (1",
+        "",
+        "-- nothing",
+    ] {
+        assert!(!assess(query).read_only, "{query}");
+    }
+}
+
+#[test]
+fn a_setting_is_asked_for_or_changed() {
+    for query in [
+        "PRAGMA table_info(users)",
+        "PRAGMA main.index_list('t')",
+        "PRAGMA journal_mode",
+        "PRAGMA user_version",
     ] {
         assert!(assess(query).read_only, "{query}");
     }
     for query in [
-        "SELECT * INTO x FROM t",
-        "SELECT 1 FOR UPDATE",
-        "SELECT pg_sleep(10)",
-        "EXPLAIN (ANALYZE, BUFFERS) DELETE FROM t",
-        "WITH a AS (UPDATE t SET b = 1 RETURNING *) SELECT * FROM a",
-        "WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a",
-        "SELECT 1; DROP TABLE t",
         "PRAGMA query_only = OFF",
-        "SELECT * FROM OPENQUERY(s, 'x')",
-        "ANALYZE t",
-        "hello",
+        "PRAGMA user_version(1)",
+        "PRAGMA main.journal_mode = DELETE",
+        "PRAGMA wal_checkpoint",
+        "PRAGMA optimize",
+        "PRAGMA",
     ] {
         assert!(!assess(query).read_only, "{query}");
     }

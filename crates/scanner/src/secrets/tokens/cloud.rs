@@ -30,7 +30,7 @@ pub(super) const RULES: &[Rule] = &[
     token("digitalocean-oauth-token", &["doo_v1_"], r"doo_v1_[a-f0-9]{64}", 3.0),
     token("digitalocean-pat", &["dop_v1_"], r"dop_v1_[a-f0-9]{64}", 3.0),
     token("digitalocean-refresh-token", &["dor_v1_"], r"(?i-u:dor_v1_[a-f0-9]{64})", 3.0),
-    token("gcp-api-key", &["AIza"], r"AIza[A-Za-z0-9_-]{35}", 3.5),
+    token("gcp-api-key", &["AIza"], r"AIza[A-Za-z0-9_-]{35}", 3.5).with_samples(),
     token("gcp-oauth-client-secret", &["GOCSPX-"], r"GOCSPX-[A-Za-z0-9_-]{28}", 3.5),
     token("gcp-oauth-access-token", &["ya29."], r"ya29\.[A-Za-z0-9_-]{30}", 3.5).open(),
     token(

@@ -23,7 +23,7 @@ pub(super) const RULES: &[Rule] = &[
     token("1password-service-account-token", &["ops_eyJ"], r"ops_eyJ[A-Za-z0-9+/]{250}", 4.0).open(),
     token("dynatrace-api-token", &["dt0c01."], r"(?i-u:dt0c01\.[a-z0-9]{24}\.[a-z0-9]{64})", 3.5),
     token("grafana-api-key", &["eyJrIjoi"], r"(?i-u:eyJrIjoi[a-z0-9]{70,400}={0,3})", 3.0),
-    token("grafana-cloud-token", &["glc_"], r"(?i-u:glc_[a-z0-9+/]{32,400}={0,3})", 3.0),
+    token("grafana-cloud-token", &["glc_"], r"(?i-u:glc_[a-z0-9+/]{32,400}={0,3})", 3.0).with_digit(),
     token("grafana-service-account-token", &["glsa_"], r"(?i-u:glsa_[a-z0-9]{32}_[a-f0-9]{8})", 3.0),
     token("new-relic-browser-token", &["NRJS-"], r"(?i-u:NRJS-[a-f0-9]{19})", 2.0).medium(),
     token("new-relic-insert-key", &["NRII-"], r"(?i-u:NRII-[a-z0-9-]{32})", 2.0),
