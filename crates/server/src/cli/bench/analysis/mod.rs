@@ -100,7 +100,7 @@ impl Part {
                 savings::ANSWER_AFTER.as_millis()
             ),
             Self::Store => format!(
-                "Jobs: {} in a call to the store of one file, medians of a round's calls, each but lease with one sync",
+                "Jobs: {} in a call to the store of one file, medians of a round's calls, each with one sync",
                 store::BATCH
             ),
         }
