@@ -14,7 +14,8 @@ const SESSIONS: usize = 8;
 
 async fn start(dir: &TempDir) -> ChildServer {
     let serve = Serve::dev(dir.path()).set("ANALYSIS__SESSION_ENABLED", true);
-    serve.set("ANALYSIS__COALESCE_MS", 5).start().await
+    // What a killed worker of a database held is soon free.
+    serve.set("ANALYSIS__COALESCE_MS", 5).set("JOBS__LEASE_TTL_MS", 1000).start().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
