@@ -1,6 +1,6 @@
 //! The way callers embed: a queue as long as callers have time, in front of worker threads, and a cache in front of it.
 //!
-//! - **S1** a text is taken in only if, by the engine's pace as measured ([`pace`]), it will be answered within its caller's
+//! - **S1** a text is taken in only if, by the engine's pace as measured (`pace`), it will be answered within its caller's
 //!   patience; else it is refused at once. One text is taken in whatever the estimate says when a worker is free and nothing
 //!   waits: from it the pace is learnt. At most `queue_texts_max` texts and `queue_bytes_max` bytes wait.
 //! - **S2** a caller gets one answer a text, in the order of its texts.

@@ -1,10 +1,10 @@
 //! The threat model that asks a language model (laws T1 to T4 of
 //! [`ThreatModel`]).
 //!
-//! - **J1** text of a request reaches the model as JSON strings between two marker lines ([`fence`]); a text can contain
+//! - **J1** text of a request reaches the model as JSON strings between two marker lines (`fence`); a text can contain
 //!   neither a line break nor what a marker begins with.
-//! - **J2** a prompt is no longer than its budget, whatever the request ([`budget`]); what was left out is said.
-//! - **J3** an answer is read strictly ([`answer`]): a member that is missing, of another type or unknown is no answer. What
+//! - **J2** a prompt is no longer than its budget, whatever the request (`budget`); what was left out is said.
+//! - **J3** an answer is read strictly (`answer`): a member that is missing, of another type or unknown is no answer. What
 //!   a right answer may say wrongly (a pattern that is none, an event that was not asked about, words that stand nowhere)
 //!   is left out and counted.
 //! - **J4** a score below the floor is raised to it (T2), and the explanation says so: whatever a text talks the model

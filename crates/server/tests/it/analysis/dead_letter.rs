@@ -52,6 +52,8 @@ async fn a_paused_kind_waits_until_it_is_resumed() {
     })
     .await;
     assert_eq!(paused["isPaused"], true);
+    // Jobs are asked for before what they are about is committed.
+    server.caught_up().await;
     assert!(session(&server, "s").await["analysis"].is_null());
     let said = command::say(server.data_dir(), &["jobs", "stats"]);
     assert!(said.contains("session_analysis  waiting 1") && said.contains("paused"), "{said}");
