@@ -1,6 +1,7 @@
 //! The events of a session, as a threat model reads them.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tidegate_domain::analysis::{Turn, is_reserved};
 use tidegate_domain::dedup::stream_hash;
@@ -9,9 +10,9 @@ use tidegate_domain::id::Position;
 use tidegate_domain::ports::{Assessed, LogError, Stored, ViewsError};
 use tidegate_domain::record;
 use tidegate_domain::session::SessionKey;
-use tokio::sync::watch;
 
 use super::Parts;
+use crate::jobs::Outcome;
 
 /// Records of one search: analyses lie between the events.
 const PAGE: usize = 200;
@@ -27,17 +28,21 @@ pub(super) enum ReadError {
     Views(#[from] ViewsError),
 }
 
-/// True once everything up to `position` is folded; waits for at most `limit`.
-pub(super) async fn is_folded(
-    mut checkpoint: watch::Receiver<Position>,
-    position: Position,
-    limit: std::time::Duration,
-) -> bool {
-    let folded = checkpoint.wait_for(|checkpoint| *checkpoint > position);
-    matches!(tokio::time::timeout(limit, folded).await, Ok(Ok(_)))
-}
+/// How long a job waits for Views to reach what it is about, and when it looks again.
+const FOLDED_WITHIN: Duration = Duration::from_millis(250);
+const FOLDED_RETRY_MS: u64 = 50;
 
 impl Parts {
+    /// Waits until everything up to `position` is folded; what to say of a job for which that took too long.
+    pub(super) async fn folded(&self, position: Position) -> Result<(), Outcome> {
+        let mut checkpoint = self.checkpoint.clone();
+        let folded = checkpoint.wait_for(|checkpoint| *checkpoint > position);
+        match tokio::time::timeout(FOLDED_WITHIN, folded).await {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(Outcome::Busy { retry_after_ms: FOLDED_RETRY_MS }),
+        }
+    }
+
     /// The `max` newest events of a session from `from` back (`Desc`), or the oldest from there on (`Asc`): oldest first.
     pub(super) async fn turns(
         &self,

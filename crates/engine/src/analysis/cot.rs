@@ -1,6 +1,6 @@
 //! Runs analyses of chains of thought.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -10,16 +10,13 @@ use tidegate_domain::filter::Order;
 use tidegate_domain::ports::LeasedJob;
 use tidegate_domain::session::SessionKey;
 
-use super::context::{ReadError, is_folded};
+use super::context::ReadError;
 use super::telling::Telling;
 use super::trigger::CotPayload;
 use super::writing::{Found, Writing};
 use super::{COT_ANALYSIS, Parts, asking};
 use crate::jobs::{Outcome, Runner};
 
-/// How long a job waits for Views to reach what it is about, and when it looks again.
-const FOLDED_WITHIN: Duration = Duration::from_millis(250);
-const FOLDED_RETRY_MS: u64 = 50;
 /// Events of the session before and after a chain of thought that may be what it answers, and what it led to.
 const NEIGHBOURS: usize = 20;
 
@@ -46,8 +43,8 @@ impl CotRunner {
         let Ok(CotPayload { position }) = serde_json::from_str(&job.payload) else {
             return Found::Nothing(Outcome::Hopeless { error: "the payload cannot be read".to_owned() });
         };
-        if !is_folded(self.parts.checkpoint.clone(), position, FOLDED_WITHIN).await {
-            return Found::Nothing(Outcome::Busy { retry_after_ms: FOLDED_RETRY_MS });
+        if let Err(outcome) = self.parts.folded(position).await {
+            return Found::Nothing(outcome);
         }
         let known = self.parts.views.cot_analyses(&job.project, &[position]).await;
         match known {

@@ -1,7 +1,7 @@
 //! Runs session analyses.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -12,17 +12,12 @@ use tidegate_domain::ports::LeasedJob;
 use tidegate_domain::session::{Session, SessionKey};
 
 use super::answers::{AnswerCache, digest};
-use super::context::{ReadError, is_folded};
+use super::context::ReadError;
 use super::telling::Telling;
 use super::trigger::SessionPayload;
 use super::writing::{Found, Writing};
 use super::{Parts, SESSION_ANALYSIS, asking};
 use crate::jobs::{Outcome, Runner};
-
-/// How long a job waits for Views to reach what it is about.
-const FOLDED_WITHIN: Duration = Duration::from_millis(250);
-/// When it looks again.
-const FOLDED_RETRY_MS: u64 = 50;
 
 /// Analyses sessions.
 pub struct SessionRunner {
@@ -42,8 +37,8 @@ impl SessionRunner {
             return Found::Nothing(Outcome::Hopeless { error: "the payload cannot be read".to_owned() });
         };
         let key = SessionKey { project: job.project.clone(), session: payload.session };
-        if !is_folded(self.parts.checkpoint.clone(), payload.until, FOLDED_WITHIN).await {
-            return Found::Nothing(Outcome::Busy { retry_after_ms: FOLDED_RETRY_MS });
+        if let Err(outcome) = self.parts.folded(payload.until).await {
+            return Found::Nothing(outcome);
         }
         match self.look(&key, payload.until).await {
             Ok(Some((session, request))) => self.ask(&key, &session, request).await,

@@ -222,7 +222,7 @@ impl Pipeline {
         let started = Instant::now();
         let (folded, wants) = self.fold(&page.records, next, spent).await?;
         let Folded { batch, mut report } = folded;
-        self.enqueue(&wants, &batch).await?;
+        let has_jobs = self.enqueue(&wants, &batch).await?;
         if let Err(error) = self.parts.views.commit(&batch).await {
             // The cache may be ahead of what is committed.
             self.sessions.clear();
@@ -236,7 +236,7 @@ impl Pipeline {
         let waited = report.embedding_time.unwrap_or_default();
         self.parts.observer.committed(&report);
         self.checkpoint.send_replace(next);
-        if let Some(trigger) = &self.parts.trigger {
+        if let Some(trigger) = self.parts.trigger.as_ref().filter(|_| has_jobs) {
             trigger.committed();
         }
         self.parts.feed.folded(next).await;
@@ -244,16 +244,18 @@ impl Pipeline {
     }
 
     /// Jobs first, then the checkpoint: a crash between repeats them under the same keys, and loses none. After an error
-    /// the states are loaded anew, for they hold what is not committed.
-    async fn enqueue(&mut self, wants: &Wants, batch: &ViewsBatch) -> Result<(), StepError> {
-        let Some(trigger) = &self.parts.trigger else { return Ok(()) };
+    /// the states are loaded anew, for they hold what is not committed. True if there were any.
+    async fn enqueue(&mut self, wants: &Wants, batch: &ViewsBatch) -> Result<bool, StepError> {
+        let Some(trigger) = &self.parts.trigger else { return Ok(false) };
         let sessions = wants.of_sessions(batch, self.parts.half_life);
-        if let Err(error) = trigger.enqueue(&sessions, &wants.cots).await {
-            self.sessions.clear();
-            self.authors.clear();
-            return Err(error.into());
+        match trigger.enqueue(&sessions, &wants.cots).await {
+            Ok(jobs) => Ok(jobs > 0),
+            Err(error) => {
+                self.sessions.clear();
+                self.authors.clear();
+                Err(error.into())
+            }
         }
-        Ok(())
     }
 
     async fn fold(
