@@ -18,7 +18,7 @@ pub use cuts::how_the_log_was_cut_does_not_show;
 pub use order::{pages_hold_every_row_that_did_not_change_once, risky_pages_hold_every_position_once};
 pub use together::{
     a_failed_commit_leaves_nothing, no_read_returns_another_projects_row, readers_see_whole_batches,
-    what_was_committed_is_there_after_reopening,
+    the_newest_snapshots_come_oldest_first, what_was_committed_is_there_after_reopening,
 };
 
 /// The half-life every fixture opens its Views with.
@@ -57,7 +57,7 @@ macro_rules! views_laws {
     ($fixture:ty) => {
         $crate::views_laws!(@async $fixture;
             a_failed_commit_leaves_nothing, readers_see_whole_batches, what_was_committed_is_there_after_reopening,
-            no_read_returns_another_projects_row, pages_hold_every_row_that_did_not_change_once,
+            no_read_returns_another_projects_row, the_newest_snapshots_come_oldest_first, pages_hold_every_row_that_did_not_change_once,
             risky_pages_hold_every_position_once);
         $crate::views_laws!(@property $fixture;
             every_read_agrees_with_the_model, how_the_log_was_cut_does_not_show);

@@ -159,3 +159,18 @@ pub async fn no_read_returns_another_projects_row<F: Fixture>() {
     assert_eq!(views.session(&stranger).await.expect("session"), None);
     assert_eq!(views.load_sessions(&[stranger]).await.expect("load"), [None]);
 }
+
+/// V4: of many snapshots of a session the newest are read, and the oldest of them comes first.
+pub async fn the_newest_snapshots_come_oldest_first<F: Fixture>() {
+    let fixture = F::empty().await;
+    let mut steps = risky_steps(0, 0..1);
+    let analysed = (1..5).flat_map(|tenths| analyses(0, 0, f64::from(tenths) / 10.0));
+    steps.extend(analysed);
+    let batch = Fold::default().batch(&steps);
+    assert!(batch.snapshots.len() > 3, "a session with many snapshots");
+    fixture.views().commit(&batch).await.expect("commit");
+    for max in 1..=batch.snapshots.len() {
+        let newest = &batch.snapshots[batch.snapshots.len() - max..];
+        assert_eq!(fixture.views().snapshots(&key(0, 0), max).await.expect("snapshots"), newest);
+    }
+}
